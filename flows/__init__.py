@@ -1,0 +1,1 @@
+"""The only place that imports prefect and prefect_dask: flows, deployments, the command line."""

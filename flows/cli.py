@@ -1,0 +1,32 @@
+"""The command line: one table of commands. Heavy imports stay inside the commands, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from tasks.errors import ReleaseError
+
+app = typer.Typer(
+    name="sallyport",
+    help="Lets imaging studies out of a hospital archive and keeps the patients inside.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Every command takes --help; long ones take --json."""
+
+
+def main() -> None:
+    """Run the command line; a ReleaseError becomes one readable line and its documented exit code."""
+    try:
+        app()
+    except ReleaseError as error:
+        sys.stderr.write(f"sallyport: {error}\n")
+        sys.exit(error.exit_code)

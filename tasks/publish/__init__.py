@@ -1,0 +1,1 @@
+"""Publishing: stores, manifests, the commit log, signatures, verification and withdrawal."""

@@ -1,0 +1,1 @@
+"""Re-identification risk of the tables: k-anonymity per patient and its companions, in SQL over Arrow (duckdb)."""

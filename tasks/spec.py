@@ -1,0 +1,170 @@
+"""The spec: one YAML file that says what to release, from where, to where, under which policy.
+
+The same model is the form in the Prefect UI. Reading archives or stores does not belong here.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tasks.errors import UsageError
+from tasks.policy import Policy, load_policy
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FolderArchive(_Section):
+    kind: Literal["folder"] = "folder"
+    path: str = Field(title="Folder", description="Read recursively, whatever the files are called")
+
+
+class DicomwebArchive(_Section):
+    kind: Literal["dicomweb"] = "dicomweb"
+    url: str = Field(title="DICOMweb root", pattern=r"^https?://", description="https://pacs.example/dicom-web")
+
+
+class DimseArchive(_Section):
+    kind: Literal["dimse"] = "dimse"
+    host: str
+    port: int = Field(ge=1, le=65535)
+    ae_title: str = Field(title="Called AE title", min_length=1, max_length=16)
+    calling_ae_title: str = Field("SALLYPORT", min_length=1, max_length=16)
+
+
+class S3Archive(_Section):
+    kind: Literal["s3"] = "s3"
+    url: str = Field(pattern=r"^s3://", description="s3://bucket/prefix")
+
+
+Archive = Annotated[FolderArchive | DicomwebArchive | DimseArchive | S3Archive, Field(discriminator="kind")]
+
+
+class Cohort(_Section):
+    """Which studies are asked for; everything empty means all that the archive has."""
+
+    modalities: list[str] = Field(default_factory=list, description="CT, MR, …; a study counts when one of its series does")
+    since: date | None = Field(None, description="StudyDate from this day on")
+    until: date | None = Field(None, description="StudyDate up to this day")
+    accessions: str | None = Field(None, description="CSV with one accession number a line (private)")
+    patients: str | None = Field(None, description="CSV with one patient id a line (private)")
+    opt_out: str | None = Field(None, description="CSV with the patient ids who said no (private); re-read before publishing")
+
+    @field_validator("modalities")
+    @classmethod
+    def _upper(cls, value: list[str]) -> list[str]:
+        return [v.strip().upper() for v in value]
+
+
+class SecretSource(_Section):
+    """Where the dataset's secret is; never the secret itself."""
+
+    file: str | None = None
+    env: str | None = None
+    block: str | None = Field(None, description="Name of a Prefect Secret block")
+
+    @field_validator("block")
+    @classmethod
+    def _strip(cls, value: str | None) -> str | None:
+        return value.strip() if value else value
+
+
+class Approval(_Section):
+    reviewers: int = Field(0, ge=0, le=5, description="0: the policy alone approves")
+
+
+class Workers(_Section):
+    n: int = Field(2, ge=1, le=256, title="Workers")
+    cluster: Literal["local"] = "local"
+    scheduler: str | None = Field(
+        None, pattern=r"^(tls|tcp|inproc)://", description="An existing Dask scheduler; tls:// outside one machine"
+    )
+    memory_limit: str = Field("4GiB", description="Per worker")
+    study_timeout_seconds: int = Field(3600, ge=10)
+
+
+class Schedule(_Section):
+    cron: str = "0 2 * * *"
+    timezone: str = "UTC"
+    publish_window: Literal["always", "daily", "weekly", "monthly"] = "always"
+
+
+class Spec(_Section):
+    """What to release, from where, to where, under which policy."""
+
+    dataset: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Name of the dataset: lower case, digits, hyphens")
+    archive: Archive
+    cohort: Cohort = Cohort()
+    policy: str = Field("shifted-dates", description="shifted-dates, strict, or a policy file")
+    private: str = Field(pattern=r"^(file|s3)://", description="Vault and quarantine: file:///… or s3://bucket/prefix")
+    public: str = Field(pattern=r"^(file|s3)://", description="Releases: file:///… or s3://bucket/prefix")
+    secret: SecretSource
+    aliases: str | None = Field(None, description="CSV of merged patient ids: issuer,patient_id,issuer,patient_id (private)")
+    gates: dict[str, Any] = Field(default_factory=dict, description="Overrides of the policy's thresholds, recorded in the release")
+    approval: Literal["automatic"] | Approval = "automatic"
+    workers: Workers = Workers()
+    schedule: Schedule | None = None
+
+    def loaded_policy(self) -> Policy:
+        """Return the policy with this spec's overrides applied."""
+        return load_policy(self.policy).with_gates(self.gates)
+
+
+def read_spec(path: Path) -> Spec:
+    """Read and validate a spec file; relative paths in it are relative to the file. Errors name the field."""
+    try:
+        data = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError("spec", f"cannot be read ({type(error).__name__})", "check the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise UsageError("spec", "not valid YAML", "see infra/specs for examples") from None
+    spec = parse_spec(data)
+    return _resolved(spec, path.resolve().parent)
+
+
+def parse_spec(data: Any) -> Spec:
+    """Validate a spec that is already data; a UsageError names the first wrong field and what to write."""
+    if not isinstance(data, dict):
+        raise UsageError("spec", "not a mapping", "see infra/specs for examples")
+    try:
+        spec = Spec.model_validate(data)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        first = problems[0]
+        field = ".".join(str(part) for part in first["loc"]) or "(top level)"
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise UsageError(f"spec: {field}", first["msg"] + more, "correct this field; infra/specs has examples") from None
+    if not (spec.secret.file or spec.secret.env or spec.secret.block):
+        raise UsageError("spec: secret", "names no source", "write secret: {file: …}, {env: …} or {block: …}")
+    if spec.private.rstrip("/") == spec.public.rstrip("/"):
+        raise UsageError("spec: public", "is the same place as private", "name a different folder or bucket")
+    spec.loaded_policy()
+    return spec
+
+
+def _resolved(spec: Spec, folder: Path) -> Spec:
+    def absolute(value: str | None) -> str | None:
+        return str((folder / value).resolve()) if value else value
+
+    archive = spec.archive
+    if isinstance(archive, FolderArchive):
+        archive = archive.model_copy(update={"path": absolute(archive.path)})
+    cohort = spec.cohort.model_copy(update={k: absolute(getattr(spec.cohort, k)) for k in ("accessions", "patients", "opt_out")})
+    policy = spec.policy
+    if "/" in policy or policy.endswith((".yaml", ".yml")):
+        policy = str((folder / policy).resolve())
+    return spec.model_copy(
+        update={
+            "archive": archive,
+            "cohort": cohort,
+            "policy": policy,
+            "aliases": absolute(spec.aliases),
+            "secret": spec.secret.model_copy(update={"file": absolute(spec.secret.file)}),
+        }
+    )
