@@ -202,7 +202,7 @@ def test_hostile_files_cost_what_honest_ones_do(root: Path, archive: FolderArchi
     body = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = (
         body.compress(struct.pack("<HH2sHI", 8, 8, b"UN", 0, 1 << 31))
-        + b"".join(body.compress(bytes(1 << 20)) for _ in range(256))
+        + b"".join(body.compress(bytes(1 << 20)) for _ in range(64))
         + body.flush()
     )
     (root / "deflate-bomb").write_bytes(head + bomb)
