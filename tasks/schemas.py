@@ -130,3 +130,18 @@ VERDICTS = pa.schema(
         pa.field("ci_low", _F64),
     ]
 )
+
+RISK = pa.schema(
+    [
+        pa.field("gate", _UTF8, nullable=False),
+        pa.field("unit", _UTF8, nullable=False),  # instance | series | study | patient | release
+        pa.field("key", _UTF8, nullable=False),  # released identifier of the unit, "" for the release
+        pa.field("measure", _UTF8, nullable=False),  # names what was measured, never a value of a column
+        pa.field("value", _F64),  # null: could not be measured, which is a failure
+        pa.field("at_least", _F64),
+        pa.field("at_most", _F64),
+        pa.field("n", _I64, nullable=False),  # what was counted: patients, rows, …
+        pa.field("action", _UTF8, nullable=False),  # what a value out of bounds means: block | quarantine | ask | info
+    ]
+)
+"""One measure of a candidate with its bounds; computed in `tasks/risk`, judged in `expectations`."""

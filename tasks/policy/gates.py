@@ -1,8 +1,62 @@
-"""The gates' thresholds. A gate's meaning is in tasks/scan, tasks/risk and expectations."""
+"""The gates' thresholds and the role of every published column. A gate's meaning is in tasks/scan, tasks/risk and expectations.
+
+Every threshold that counts a crowd follows `k` unless it is written down itself, so that one number loosens or tightens them
+together; what was loosened is recorded in the release. Measuring does not belong here.
+"""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Role = Literal["identity", "quasi", "rare", "sensitive", "interval", "text", "technical", "declared"]
+
+OPEN_TIER_K = 11
+STRICT_TIER_K = 20
+
+
+class ColumnRole(BaseModel):
+    """What a published column can tell about a person, and how it may be coarsened."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Role
+    bands: tuple[float, ...] = Field((), description="Widths of ever coarser bands, for a numeric quasi-identifier")
+    parents: tuple[dict[str, str], ...] = Field((), description="Ever coarser parents of every value, for a coded quasi-identifier")
+    attribute: str = Field("", description="Keyword of the DICOM attribute behind the column: what coarsening rewrites")
+
+    @model_validator(mode="after")
+    def _one_kind_of_hierarchy(self) -> ColumnRole:
+        if self.bands and self.parents:
+            raise ValueError("bands or parents, not both")
+        if self.role != "quasi" and (self.bands or self.parents):
+            raise ValueError("only a quasi-identifier has a hierarchy")
+        if any(width <= 0 for width in self.bands):
+            raise ValueError("bands are widths above 0")
+        for finer, coarser in zip(self.bands, self.bands[1:], strict=False):
+            if coarser <= finer or round(coarser / finer, 9) % 1:
+                raise ValueError("each band must be a multiple of the one before it")
+        return self
+
+    @property
+    def level_count(self) -> int:
+        """Return the number of levels: exact, every band or parent, hidden."""
+        return 2 + len(self.bands) + len(self.parents)
+
+
+@lru_cache(maxsize=1)
+def shipped_columns() -> dict[str, dict[str, Any]]:
+    """Return the role table that comes with Sallyport: every column of the private and public tables."""
+    text = (resources.files("tasks.policy") / "tables" / "columns.yaml").read_text("utf-8")
+    table: dict[str, dict[str, Any]] = {}
+    for role, columns in yaml.safe_load(text).items():
+        for name, hierarchy in columns.items():
+            table[name] = {"role": role, **(hierarchy or {})}
+    return table
 
 
 class GatePolicy(BaseModel):
@@ -10,6 +64,62 @@ class GatePolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    k: int = Field(11, ge=1, description="Smallest number of distinct patients that share their quasi-identifiers")
-    average_risk: float = Field(0.05, gt=0, le=1, description="Classes divided by patients, at most")
-    max_suppressed: float = Field(0.05, ge=0, le=1, description="Share of patients that may be held back to reach k")
+    k: int = Field(OPEN_TIER_K, ge=1, description="K1: smallest number of distinct patients that share their quasi-identifiers")
+    average_risk: float | None = Field(None, gt=0, le=1, description="K2: classes divided by patients, at most; follows k")
+    max_suppressed: float = Field(0.05, ge=0, le=1, description="K1: share of patients that may be held back to reach k")
+    few_facts: int = Field(3, ge=0, le=5, description="K3: nobody may be unique on this many quasi-identifiers; 0 switches it off at k = 1")
+    max_share: float = Field(0.8, gt=0, le=1, description="K4: largest share of one sensitive value in a crowd")
+    entropy_l: float = Field(2.0, ge=1, description="K4: entropy l-diversity of the sensitive values in a crowd")
+    closeness_t: float = Field(0.35, ge=0, le=1, description="K4: distance between a crowd's sensitive values and everybody's")
+    interval_crowd: int | None = Field(None, ge=1, description="K6: patients that share their pattern of visits; follows k")
+    interval_share: float = Field(0.95, ge=0, le=1, description="K6: share of patients in such a crowd")
+    difference_crowd: int | None = Field(None, ge=1, description="K7: crowd among patients added or removed since a release; follows k")
+    rare_patients: int | None = Field(None, ge=1, description="K8: patients behind every scanner, procedure and body part; follows k")
+    report_cell: int | None = Field(None, ge=1, description="K10: smallest count that a public report may show; follows k")
+    youngest_years: int = Field(18, ge=0, le=120, description="K9: patients below this age count as minors")
+    oldest_years: int = Field(90, ge=60, le=120, description="K9: no age above this may appear")
+    removal_ratio_low: float = Field(0.8, gt=0, le=1, description="B2: a group's chance to stay, against everybody's")
+    removal_ratio_high: float = Field(1.25, ge=1, description="B2: the same, upwards")
+    standardised_difference: float = Field(0.1, gt=0, le=2, description="B1: candidate against cohort, by group")
+    opt_out_hours: float = Field(24, gt=0, description="C2: oldest reading of the opt-out registry at commit")
+    columns: dict[str, ColumnRole] = Field(
+        default_factory=dict, validate_default=True, description="Roles that differ from the shipped table; every published column has one"
+    )
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _beside_the_shipped_table(cls, value: Any) -> Any:
+        return {**shipped_columns(), **value} if isinstance(value, dict) else value
+
+    @property
+    def average_risk_at_most(self) -> float:
+        """K2's threshold: as written, else 0.05 from k = 11 (0.02 from 20), else what k itself allows."""
+        if self.average_risk is not None:
+            return self.average_risk
+        if self.k >= STRICT_TIER_K:
+            return 0.02
+        return 0.05 if self.k >= OPEN_TIER_K else 1 / self.k
+
+    @property
+    def interval_crowd_at_least(self) -> int:
+        return self.k if self.interval_crowd is None else self.interval_crowd
+
+    @property
+    def difference_crowd_at_least(self) -> int:
+        return self.k if self.difference_crowd is None else self.difference_crowd
+
+    @property
+    def rare_patients_at_least(self) -> int:
+        return self.k if self.rare_patients is None else self.rare_patients
+
+    @property
+    def report_cell_at_least(self) -> int:
+        return self.k if self.report_cell is None else self.report_cell
+
+    def quasi_identifiers(self) -> dict[str, ColumnRole]:
+        """Return the quasi-identifiers in the order of the table."""
+        return self.with_role("quasi")
+
+    def with_role(self, role: Role) -> dict[str, ColumnRole]:
+        """Return the columns of one role, in the order of the table."""
+        return {name: column for name, column in self.columns.items() if column.role == role}

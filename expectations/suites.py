@@ -1,0 +1,153 @@
+"""The three suites, reading as the policy does: integrity, leftover PHI, re-identification risk.
+
+Each check names its gate, the unit that a failure concerns, and what a failure means. Running them does not belong here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from great_expectations import expectations as gxe
+
+from expectations.vocabulary import (
+    ExpectColumnValuesToBeDicomUids,
+    ExpectDeidentificationCodeToBeDeclared,
+    ExpectMeasuresToStayWithinTheirBounds,
+    ExpectReceiptsToAddUp,
+    ExpectStudiesToBeWhole,
+)
+from tasks.policy import Policy
+
+TEMPORAL = {"shift": "MODIFIED", "remove": "REMOVED", "keep": "UNMODIFIED"}
+FACE_VERDICTS = ["no face", "defaced", "already defaced", "not applicable"]
+
+
+def _meta(gate: str, action: str, unit: str) -> dict[str, str]:
+    return {"gate": gate, "action": action, "unit": unit}
+
+
+def integrity_of_instances(policy: Policy) -> list[Any]:
+    """INSTANCES: keys, digests, and that what every object declares is what the policy asked for."""
+    uids = [
+        ExpectColumnValuesToBeDicomUids(column=c, meta=_meta("T5", "block", "instance"), description=f"{c} is a valid UID")
+        for c in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "TransferSyntaxUID")
+    ]
+    filled = [
+        gxe.ExpectColumnValuesToNotBeNull(column=c, meta=_meta("I2", "block", "instance"), description=f"{c} is never missing")
+        for c in ("study_key", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "sha256", "status")
+    ]
+    return [
+        gxe.ExpectTableRowCountToBeBetween(min_value=1, meta=_meta("I2", "block", "release"), description="The candidate is not empty"),
+        *filled,
+        *uids,
+        gxe.ExpectColumnValuesToBeUnique(
+            column="SOPInstanceUID", meta=_meta("I2", "block", "instance"), description="No object is in the candidate twice"
+        ),
+        gxe.ExpectColumnValuesToMatchRegex(
+            column="sha256", regex="^[0-9a-f]{64}$", meta=_meta("I1", "block", "instance"), description="Every object has its digest"
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="status",
+            value_set=["released"],
+            meta=_meta("I2", "block", "instance"),
+            description="Only objects that passed every stage",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="patients_of_study", max_value=1, meta=_meta("P1", "block", "instance"), description="A study belongs to one patient"
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="studies_of_series", max_value=1, meta=_meta("I2", "block", "instance"), description="A series belongs to one study"
+        ),
+        ExpectDeidentificationCodeToBeDeclared(
+            column="deid_option_codes",
+            code="113100",
+            meta=_meta("T2", "block", "instance"),
+            description="Every object declares the Basic Profile (113100)",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="deid_option_codes", meta=_meta("T2", "block", "instance"), description="Every object declares its options"
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="LongitudinalTemporalInformationModified",
+            value_set=[TEMPORAL[policy.headers.dates]],
+            meta=_meta("T10", "block", "instance"),
+            description="Every object says of its dates what the policy does",
+        ),
+    ]
+
+
+def integrity_of_receipts(_: Policy) -> list[Any]:
+    """Receipts: one per study, and every count adds up."""
+    return [
+        gxe.ExpectColumnValuesToBeUnique(column="study_key", meta=_meta("I2", "block", "study"), description="One receipt per study"),
+        ExpectReceiptsToAddUp(meta=_meta("I2", "block", "study")),
+    ]
+
+
+def integrity_of_studies(_: Policy) -> list[Any]:
+    """Studies of the candidate: whole, as their receipts released them."""
+    return [ExpectStudiesToBeWhole(meta=_meta("I2", "block", "study"))]
+
+
+def leftovers_in_findings(_: Policy) -> list[Any]:
+    """FINDINGS: none that holds an object may concern an object of the candidate."""
+    return [
+        gxe.ExpectColumnValuesToBeInSet(
+            column="holds",
+            value_set=[False],
+            meta=_meta("T1", "quarantine", "instance"),
+            description="No finding that holds its object back",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="score",
+            min_value=0,
+            max_value=1,
+            meta=_meta("T1", "block", "instance"),
+            description="Every finding has a score from 0 to 1",
+        ),
+    ]
+
+
+def leftovers_in_instances(policy: Policy) -> list[Any]:
+    """INSTANCES: every object with pixels was looked at, for text and for faces."""
+    checks: list[Any] = [
+        gxe.ExpectColumnValuesToBeInSet(
+            column="pixels_looked_at",
+            value_set=[True],
+            meta=_meta("T7", "quarantine", "instance"),
+            description="Somebody looked at every object that has pixels",
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="BurnedInAnnotation",
+            value_set=["NO"],
+            meta=_meta("T7", "quarantine", "instance"),
+            description="No object says that it has burned-in text",
+        ),
+    ]
+    if policy.faces.action != "keep":
+        checks.append(
+            gxe.ExpectColumnValuesToBeInSet(
+                column="face_settled",
+                value_set=[True],
+                meta=_meta("X3", "quarantine", "instance"),
+                description="No object may still show a face",
+            )
+        )
+    return checks
+
+
+def risk_of_measures(_: Policy) -> list[Any]:
+    """RISK: every measure was taken, and lies within its bounds."""
+    return [
+        gxe.ExpectTableRowCountToBeBetween(min_value=2, meta=_meta("K1", "block", "release"), description="Risk was measured"),
+        gxe.ExpectColumnValuesToNotBeNull(column="value", meta=_meta("K1", "block", "release"), description="Every measure has a value"),
+        ExpectMeasuresToStayWithinTheirBounds(meta=_meta("K", "measure", "release"), description="Every measure lies within its bounds"),
+    ]
+
+
+SUITES = {
+    "integrity": (("instances", integrity_of_instances), ("receipts", integrity_of_receipts), ("studies", integrity_of_studies)),
+    "leftover PHI": (("findings", leftovers_in_findings), ("instances", leftovers_in_instances)),
+    "re-identification risk": (("risk", risk_of_measures),),
+}
+"""Suite -> the tables that it judges, each with its expectations."""
