@@ -6,6 +6,9 @@ import sys
 
 import typer
 
+from flows.commands.deidentify import deidentify
+from flows.commands.demo import demo
+from flows.commands.release import release
 from tasks.errors import ReleaseError
 
 app = typer.Typer(
@@ -16,6 +19,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+COMMANDS = (
+    demo,
+    deidentify,
+    release,
+)
+"""In the order of `--help`."""
+
+for command in COMMANDS:
+    app.command(command.__name__.replace("_", "-"))(command)
 
 
 @app.callback()

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     FACE_LEFT = "face_left"
     FACE_IN_SISTER = "face_in_sister"
     LEFTOVER_PHI = "leftover_phi"
+    SCAN_FAILED = "scan_failed"
     CONTENT_NOT_CLEANED = "content_not_cleaned"
     INCOMPLETE_STUDY = "incomplete_study"
     HELD_BY_GATE = "held_by_gate"
@@ -90,6 +91,7 @@ _QUARANTINE = frozenset(
         Reason.FACE_LEFT,
         Reason.FACE_IN_SISTER,
         Reason.LEFTOVER_PHI,
+        Reason.SCAN_FAILED,
         Reason.CONTENT_NOT_CLEANED,
         Reason.INCOMPLETE_STUDY,
         Reason.HELD_BY_GATE,

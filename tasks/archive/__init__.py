@@ -31,6 +31,11 @@ class Archive(Protocol):
         ...
 
 
+def study_key(secret: Secret, study_uid: str) -> str:
+    """Return the opaque name of a study: keyed, the same in every run."""
+    return secret.digest("study-key", study_uid).hex()[:32]
+
+
 def open_archive(spec: ArchiveSpec, secret: Secret, index_folder: Path) -> Archive:
     """Return the archive that the spec names. `index_folder` is private: the archive may keep its index there."""
     if spec.kind == "folder":

@@ -1,0 +1,50 @@
+# Everything a fresh machine needs is behind these words; `make demo` and `make test` are the two to know.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKSPACE ?= sallyport-demo
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test fast check format bench docs lock system-packages clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+demo: $(STAMP)  ## Sample archive -> release -> verify, in ./sallyport-demo
+	rm -rf $(WORKSPACE)
+	$(BIN)/sallyport demo --workspace $(WORKSPACE)
+
+test: $(STAMP) system-packages check  ## Install what tests need, check style and contracts, run every test
+	$(BIN)/python -m pytest -m "not slow and not servers and not bench" -n 2 -q
+	$(BIN)/python -m pytest -q
+
+fast: $(STAMP)  ## The quick tests only
+	$(BIN)/python -m pytest -m "not slow and not servers and not bench" -n 2
+
+check: $(STAMP)  ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## Format and sort imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(STAMP)  ## Resolve pyproject.toml into requirements.lock (names no index)
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate -o requirements.lock -q --custom-compile-command 'make lock'
+
+system-packages:
+	infra/install-system-packages.sh
+
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.8
+	$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	touch $@
+
+clean:  ## Remove what the targets above made
+	rm -rf $(VENV) $(WORKSPACE) build dist

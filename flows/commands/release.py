@@ -1,0 +1,76 @@
+"""`sallyport release SPEC`: the whole flow once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands.screen import print_counts, print_json, progress
+
+if TYPE_CHECKING:
+    from flows.summary import ReleaseSummary
+    from tasks.spec import Spec
+
+_STAGES = {"find": "studies found", "process": "studies processed"}
+
+
+def release(
+    spec: Annotated[Path, typer.Argument(help="The dataset's spec (YAML)", show_default=False)],
+    study: Annotated[list[str] | None, typer.Option(help="Only this StudyInstanceUID (repeatable)")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Find and measure; pull nothing, publish nothing")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show Prefect's own log")] = False,
+) -> None:
+    """Run the whole flow once: find, de-identify, deface, judge, publish what was approved, verify.
+
+    Exit codes: 0 all accounted for, 1 something failed, 2 invalid spec, 3 held by a gate.
+    """
+    from tasks.spec import read_spec
+
+    summary = run_release(read_spec(spec), study, dry_run=dry_run, quiet=as_json, verbose=verbose)
+    if as_json:
+        print_json(summary.to_json())
+    else:
+        show(summary)
+    sys.exit(summary.exit_code)
+
+
+def run_release(spec: Spec, studies: list[str] | None, *, dry_run: bool, quiet: bool, verbose: bool) -> ReleaseSummary:
+    """Run the release flow in this process and return its summary; a stopped run raises its ReleaseError."""
+    from flows.settings import prepare_prefect
+    from tasks.publish.store import open_store
+
+    vault = open_store(spec.private).local_path("vault")
+    prepare_prefect(vault / "prefect" if vault else None, verbose=verbose)
+    from flows.release import observer
+    from flows.release import release as release_flow
+    from flows.session import open_secret
+    from tasks.archive import study_key
+
+    keys = None
+    if studies:
+        secret = open_secret(spec.secret)
+        keys = [study_key(secret, uid) for uid in studies]
+    with progress(_STAGES, quiet=quiet) as observe:
+        token = observer.set(observe)
+        try:
+            state = release_flow(spec, keys, dry_run, return_state=True)
+        finally:
+            observer.reset(token)
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        raise result
+    return result  # type: ignore[no-any-return]  # the flow's only other value
+
+
+def show(summary: ReleaseSummary) -> None:
+    """Print a summary for a person."""
+    rows = [(status, "", str(n)) for status, n in summary.objects_by_status.items()]
+    rows += [("", reason, str(n)) for reason, n in summary.objects_by_reason.items()]
+    print_counts("Objects", rows, ("status", "reason", "objects"))
+    typer.echo(summary.sentence())
+    if summary.suppressed_patients:
+        typer.echo(f"{summary.suppressed_patients} patients held back: their crowd is smaller than k")

@@ -1,0 +1,197 @@
+"""The release flow: spec in, verdict and release out. One Prefect task per stage; the stages' work is in tasks/.
+
+Nightly and on-demand runs, the Prefect form and the command line all run this same flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, Failed, State
+from tasks.publish.candidate import Candidate, freeze_candidate, read_table
+from tasks.publish.release import publish_candidate
+from tasks.publish.verify import verify
+
+from flows import artifacts, workers
+from flows.session import Session, open_session
+from flows.summary import ReleaseSummary, summarise
+from tasks import private
+from tasks.archive import open_archive
+from tasks.errors import HeldError, ReleaseError
+from tasks.model import Receipt, Status, StudyRef, Verdict
+from tasks.risk import plan_suppression
+from tasks.schemas import FINDINGS, INSTANCES
+from tasks.spec import Spec
+from tasks.study_job import work_id
+
+Observer = Callable[[str, int, int], None]
+"""Told (stage, done, total); the command line draws a progress bar from it."""
+
+observer: ContextVar[Observer] = ContextVar("observer", default=lambda _stage, _done, _total: None)
+
+_SHARD = 2_000
+
+
+@flow(name="release", flow_run_name="release-{spec.dataset}", persist_result=False, validate_parameters=True)
+def release(spec: Spec, study_keys: list[str] | None = None, dry_run: bool = False) -> State[ReleaseSummary]:
+    """Release a dataset: find studies, process what is new, judge, publish what was approved, verify.
+
+    `study_keys` (opaque, never UIDs: parameters are stored and shown) restricts the studies that are processed.
+    """
+    with open_session(spec) as session:
+        try:
+            summary = _run(session, study_keys, dry_run)
+        except ReleaseError as error:
+            return Failed(message=str(error), data=error)
+        except Exception as error:
+            # PRIVACY: a message may hold a value; the class does not (tests/leaks/test_channels.py).
+            broken = ReleaseError("release", f"stopped by {type(error).__name__}", "run it again; report it if it stays")
+            return Failed(message=str(broken), data=broken)
+    if summary.failed_instances:
+        return Completed(message=summary.sentence(), name="CompletedWithFailures", data=summary)
+    return Completed(message=summary.sentence(), name="Completed" if summary.approved else "Held", data=summary)
+
+
+def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> ReleaseSummary:
+    log = get_run_logger()
+    stage = _stages()
+    asked: list[StudyRef] = stage["find"](session, study_keys)
+    known = private.get_receipts_index(session.private)
+    done, todo = split_known(session, asked, known)
+    log.info("%d studies asked for, %d unchanged, %d to do", len(asked), len(done), len(todo))
+    if dry_run:
+        return summarise(session.run_id, asked, done, pulled=0, dry_run=True)
+    fresh: list[Receipt] = []
+    if todo:
+        with workers.connect(session.spec.workers, session.scratch) as client:
+            workers.check_engines(client)
+            for start in range(0, len(todo), _SHARD):
+                fresh += stage["process"](session, client, todo[start : start + _SHARD], start, len(todo))
+    receipts = reconcile(asked, [*done, *fresh])
+    private.put_receipts_index(session.private, {**known, **{r.study_key: r for r in receipts}}.values())
+    artifacts.receipts_table(receipts)
+    everything = receipts if study_keys is None else list({**known, **{r.study_key: r for r in receipts}}.values())
+    candidate, suppressed = stage["assemble"](session, everything)
+    summary = summarise(session.run_id, asked, receipts, pulled=len(todo), suppressed_patients=suppressed)
+    if candidate is None:
+        return summary.held("nothing_to_release")
+    verdict, verdicts = stage["judge"](session, candidate, everything)
+    artifacts.verdict_table(verdict, verdicts)
+    if not verdict.approved:
+        return summary.held(*verdict.reasons, candidate_id=candidate.candidate_id)
+    published = stage["publish"](session, candidate, verdict, verdicts)
+    stage["verify"](session)
+    return summary.published(candidate.candidate_id, published.release_id, changed=published.changed)
+
+
+def _stages() -> dict[str, Callable[..., Any]]:
+    """Wrap each stage as a Prefect task: no caching, no persisted results (they hold identified values)."""
+    options: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
+    return {
+        "find": task(find_studies, name="find studies", **options),
+        "process": task(process_shard, name="process studies", **options),
+        "assemble": task(assemble, name="assemble candidate", **options),
+        "judge": task(judge_candidate, name="judge candidate", **options),
+        "publish": task(publish, name="publish", retries=2, retry_delay_seconds=10, **options),
+        "verify": task(verify_release, name="verify", retries=2, retry_delay_seconds=10, **options),
+    }
+
+
+def find_studies(session: Session, study_keys: list[str] | None) -> list[StudyRef]:
+    """Ask the archive for the cohort's studies, in a stable order."""
+    archive = open_archive(session.spec.archive, session.rules.secret, session.index_folder)
+    wanted = set(study_keys) if study_keys is not None else None
+    refs = []
+    for ref in archive.find_studies(session.spec.cohort):
+        if wanted is None or ref.study_key in wanted:
+            refs.append(ref)
+            observer.get()("find", len(refs), len(refs))
+    return sorted(refs, key=lambda ref: ref.study_key)
+
+
+def split_known(session: Session, asked: Sequence[StudyRef], known: dict[str, Receipt]) -> tuple[list[Receipt], list[StudyRef]]:
+    """Return the receipts that still hold and the studies that must be processed (new, changed, failed, new rules)."""
+    done: list[Receipt] = []
+    todo: list[StudyRef] = []
+    for ref in asked:
+        receipt = known.get(ref.study_key) or private.get_receipt(session.private, ref.study_key)
+        if receipt and receipt.status is not Status.FAILED and receipt.work_id == work_id(ref, session.rules):
+            done.append(receipt)
+        else:
+            todo.append(ref)
+    return done, todo
+
+
+def process_shard(session: Session, client: Any, refs: Sequence[StudyRef], offset: int, total: int) -> list[Receipt]:
+    """Process some studies on the workers; one receipt each."""
+    progress = artifacts.Progress(f"process-{session.spec.dataset}", total)
+    count = offset
+
+    def on_receipt(_receipt: Receipt) -> None:
+        nonlocal count
+        count += 1
+        observer.get()("process", count, total)
+        progress.update(count)
+
+    return workers.process_studies(client, refs, session.job, on_receipt)
+
+
+def reconcile(asked: Sequence[StudyRef], receipts: Sequence[Receipt]) -> list[Receipt]:
+    """Check law 1: exactly one receipt per study asked for. A run that lost a study must not end green."""
+    if sorted(r.study_key for r in receipts) != sorted(ref.study_key for ref in asked):
+        raise ReleaseError("release", f"{len(asked)} studies asked for but {len(receipts)} receipts", "run it again; report it if it stays")
+    return sorted(receipts, key=lambda r: r.study_key)
+
+
+def assemble(session: Session, receipts: Sequence[Receipt]) -> tuple[Candidate | None, int]:
+    """Gather the released objects of all receipts into a frozen candidate, without the patients held back for their crowd."""
+    parts, findings = [], []
+    for receipt in receipts:
+        if receipt.status is Status.RELEASED:
+            parts.append(private.get_table(session.private, private.instances_key(receipt.study_key), INSTANCES))
+            findings.append(private.get_table(session.private, private.findings_key(receipt.study_key), FINDINGS))
+    table = pa.concat_tables([INSTANCES.empty_table(), *parts])
+    table = table.filter(pc.equal(table["status"], Status.RELEASED.value))
+    if table.num_rows == 0:
+        return None, 0
+    plan = plan_suppression(table, session.rules.policy.gates)
+    held = pa.array(sorted(plan.held_patient_ids), pa.string())
+    table = table.filter(pc.invert(pc.is_in(table["PatientID"], value_set=held)))
+    if table.num_rows == 0:
+        return None, len(held)
+    found = pa.concat_tables([FINDINGS.empty_table(), *findings])
+    found = found.filter(pc.is_in(found["sop_instance_uid"], value_set=table["SOPInstanceUID"].combine_chunks()))
+    return freeze_candidate(session.private, session.spec.dataset, session.rules.policy, table, found), len(held)
+
+
+def judge_candidate(session: Session, candidate: Candidate, receipts: Sequence[Receipt]) -> tuple[Verdict, pa.Table]:
+    """Run the great-expectations suites over the frozen tables; whatever cannot be judged is held."""
+    from expectations.gate import judge
+
+    instances, findings = (read_table(session.private, candidate, name) for name in ("instances", "findings"))
+    judgement = judge(instances, findings, receipts, session.rules.policy, candidate.root)
+    return judgement.verdict, judgement.verdicts
+
+
+def publish(session: Session, candidate: Candidate, verdict: Verdict, verdicts: pa.Table) -> Any:
+    """Publish exactly the bytes that the verdict is about; safe to run again."""
+    if not verdict.approved or verdict.candidate_root != candidate.root:
+        raise HeldError("publish", "the verdict does not approve this candidate", "judge it again")
+    return publish_candidate(session.private, session.public, candidate, verdict, verdicts, session.rules.secret, on=today())
+
+
+def verify_release(session: Session) -> None:
+    """Read the public side back as a consumer would; raises VerificationError."""
+    verify(session.public).raise_if_failed()
+
+
+def today() -> date:
+    """Return the day of the release (UTC); public artefacts know no finer clock."""
+    return datetime.now(UTC).date()

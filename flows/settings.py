@@ -1,0 +1,26 @@
+"""Prefect's settings for runs of ours, set before prefect is imported; what the user set in the environment wins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_DEFAULTS = {
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # 20 s is not enough on a busy machine
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_CLI_PROMPT": "false",
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+
+
+def prepare_prefect(home: Path | None = None, *, verbose: bool = False) -> None:
+    """Set the defaults that our runs need. `home` (private) holds Prefect's database when no server is configured."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    if verbose:
+        os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
+    if home is not None and "PREFECT_API_URL" not in os.environ and "PREFECT_HOME" not in os.environ:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.environ["PREFECT_HOME"] = str(home)

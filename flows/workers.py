@@ -1,0 +1,122 @@
+"""Studies on Dask workers: one future is one study, a dead worker costs no study and no innocent.
+
+Which studies, and what happens to them, does not belong here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import ReleaseError
+from tasks.model import Reason, Receipt, StudyRef
+from tasks.process import failed_receipt
+from tasks.spec import Workers
+from tasks.study_job import Job, process_study, start_worker, work_id
+
+_SUBMITTED_AT_ONCE = 500
+
+
+@contextmanager
+def connect(workers: Workers, scratch: Path) -> Iterator[Any]:
+    """Yield a Dask client: of a local cluster of one-threaded processes, or of the scheduler that the spec names."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    # PRIVACY: Dask logs keys and reprs only; its spill directory is inside scratch (tests/leaks/test_channels.py).
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    if workers.scheduler:
+        try:
+            with Client(workers.scheduler, timeout="30s") as client:
+                yield client
+        except OSError as error:
+            raise ReleaseError("workers.scheduler", f"no answer ({type(error).__name__})", "start it or correct the address") from None
+        return
+    settings = {
+        "distributed.scheduler.allowed-failures": 0,  # suspects are run again by us, alone
+        "distributed.worker.daemon": True,
+        "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1,
+        "distributed.comm.timeouts.connect": "60s",
+    }
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=workers.n,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=workers.memory_limit,
+            local_directory=str(scratch),
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            host="127.0.0.1",
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def check_engines(client: Any) -> None:
+    """Start the engines on every worker before any study is touched; raises the first worker's ReleaseError."""
+    client.run(start_worker)
+
+
+def process_studies(client: Any, refs: Sequence[StudyRef], job: Job, on_receipt: Callable[[Receipt], None]) -> list[Receipt]:
+    """Process the studies and return exactly one receipt each, in the order of `refs`.
+
+    A worker that dies takes its studies along; each of them is run again alone, and quarantined when it kills again.
+    """
+    from distributed import as_completed
+
+    receipts: dict[str, Receipt] = {}
+    suspects: list[StudyRef] = []
+    waiting = iter(refs)
+    by_key: dict[str, StudyRef] = {}
+
+    def submit(ref: StudyRef) -> Any:
+        key = f"study-{job.run_id}-{ref.study_key}"  # opaque
+        by_key[key] = ref
+        return client.submit(process_study, ref, job, key=key, pure=False)
+
+    def settle(receipt: Receipt) -> None:
+        receipts[receipt.study_key] = receipt
+        on_receipt(receipt)
+
+    first = [submit(ref) for _, ref in zip(range(_SUBMITTED_AT_ONCE), waiting, strict=False)]
+    running = as_completed(first)
+    del first
+    for future in running:
+        ref = by_key.pop(future.key)
+        receipt = _receipt_of(future, ref)
+        if receipt is None:
+            suspects.append(ref)
+        else:
+            settle(receipt)
+        future.release()
+        following = next(waiting, None)
+        if following is not None:
+            running.add(submit(following))
+    for ref in suspects:
+        future = client.submit(process_study, ref, job, key=f"alone-{job.run_id}-{ref.study_key}", pure=False)
+        receipt = _receipt_of(future, ref)
+        settle(receipt or failed_receipt(ref, work_id(ref, job.rules), Reason.SUSPECTED_WORKER_KILLER))
+        future.release()
+    return [receipts[ref.study_key] for ref in refs]
+
+
+def _receipt_of(future: Any, ref: StudyRef) -> Receipt | None:
+    """Return the future's receipt; None when its worker died. Never the message of an exception."""
+    from distributed.client import FutureCancelledError
+    from distributed.scheduler import KilledWorker
+
+    try:
+        receipt = future.result()
+    except (KilledWorker, FutureCancelledError):
+        return None
+    except Exception as error:
+        return failed_receipt(ref, "", Reason.INTERNAL_ERROR, type(error).__name__)
+    if not isinstance(receipt, Receipt) or receipt.study_key != ref.study_key:
+        return failed_receipt(ref, "", Reason.INTERNAL_ERROR, "not a receipt")
+    return receipt

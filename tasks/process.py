@@ -1,0 +1,229 @@
+"""One study through all of it, in one scratch directory: what one Dask worker runs; returns a receipt.
+
+Also the whole of `sallyport deidentify`. Finding studies, judging candidates and publishing do not belong here.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tasks import deface, deidentify, pixels, scan
+from tasks.describe import describe_object
+from tasks.errors import ReleaseError
+from tasks.intake import Intake, Refused, SeriesFiles, SourceFile, examine_files
+from tasks.model import FaceOutcome, Finding, Instance, InstanceOutcome, PixelOutcome, PulledFile, Reason, Receipt, Status, StudyRef
+from tasks.policy import Policy
+from tasks.secret import Secret
+
+T = TypeVar("T")
+
+# PRIVACY: pydicom's warnings and debug messages carry values (tests/leaks/test_channels.py).
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+logging.getLogger("pydicom").propagate = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides how a study is de-identified: the same rules and the same study give the same bytes."""
+
+    dataset: str
+    policy: Policy
+    secret: Secret = field(repr=False)
+    aliases: Mapping[tuple[str, str], tuple[str, str]] = field(repr=False, default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanObject:
+    """One input object at its end. `path` is the written object in scratch, None when nothing could be written."""
+
+    outcome: InstanceOutcome
+    path: Path | None
+    pixels: PixelOutcome | None = None
+    face: FaceOutcome | None = None
+    findings: tuple[Finding, ...] = ()
+    detail: str = ""  # the class of an unexpected exception
+
+    def row(self, study_key: str, quarantine_key: str) -> dict[str, Any]:
+        """Return the object's INSTANCES row."""
+        assert self.path is not None
+        return describe_object(self.path, study_key, quarantine_key, self.outcome, self.pixels, self.face)
+
+
+def clean_study(files: Sequence[PulledFile], rules: Rules, scratch: Path, last_study_date: str = "") -> Iterator[CleanObject]:
+    """De-identify the pulled objects of one study, one series in memory at a time; every file comes out exactly once.
+
+    Raises OSError when the machine fails (disk) and ReleaseError when an engine is absent; anything else that goes wrong
+    with an object is a reason in its outcome.
+    """
+    policy = rules.policy
+    intake = examine_files(files, policy.headers.max_nesting)
+    for refused in intake.refused:
+        yield _refused(refused)
+    if not intake.series:
+        return
+    context = deidentify.study_context(intake, policy.headers, rules.secret, rules.dataset, rules.aliases, last_study_date)
+    identity = scan.collect_identity([f.file for s in intake.series for f in s.files])
+    plan = _plan_faces(intake, policy)
+    folder = scratch / "clean"
+    folder.mkdir(exist_ok=True)
+    for series in intake.series:
+        yield from _clean_series(series, context, identity, plan, policy, folder)
+
+
+def _clean_series(
+    series: SeriesFiles, context: Any, identity: scan.SourceIdentity, plan: deface.FacePlan | None, policy: Policy, folder: Path
+) -> Iterator[CleanObject]:
+    sources: list[SourceFile] = []
+    instances: list[Instance] = []
+    for source in series.files:
+        done, detail = _guarded(lambda source=source: deidentify.deidentify_object(source, context), Reason.INVALID_OBJECT)  # type: ignore[misc]  # bound now
+        if isinstance(done, Reason):
+            yield CleanObject(_outcome(source, done, None, context), None, detail=detail)
+        else:
+            sources.append(source)
+            instances.append(done)
+    texts = _text_stage(instances, context, policy)
+    faces = _face_stage([t.instance for t in texts], plan, policy)
+    written = [folder / f"{i.sop_instance_uid}.dcm" for i in instances]
+    for path, text, face in zip(written, texts, faces, strict=True):
+        deidentify.write_object(deidentify.declare(face.instance, text, face, context), path)
+    texts, faces = _look_again(written, texts, faces, plan, policy, context)
+    for source, path, text, face in zip(sources, written, texts, faces, strict=True):
+        findings, reason = _scan_stage(path, identity, policy, face.instance.sop_instance_uid)
+        reason = text.reason or face.reason or reason
+        yield CleanObject(_outcome(source, reason, face.instance, context), path, text, face, (*text.findings, *face.findings, *findings))
+
+
+def _text_stage(instances: Sequence[Instance], context: Any, policy: Policy) -> list[PixelOutcome]:
+    """Run the text stage on a series; whatever fails there leaves the whole series unexamined (fail closed)."""
+    done, _ = _guarded(lambda: pixels.clean_text(instances, policy.pixels, context.own_values), Reason.PIXELS_NOT_EXAMINED)
+    if isinstance(done, Reason) or len(done) != len(instances):
+        return [PixelOutcome(i, Reason.PIXELS_NOT_EXAMINED, examined=False) for i in instances]
+    return done
+
+
+def _plan_faces(intake: Intake, policy: Policy) -> deface.FacePlan | None:
+    plan, _ = _guarded(lambda: deface.plan_faces(intake.series, policy.faces), Reason.FACE_NOT_EXAMINED)
+    return None if isinstance(plan, Reason) else plan
+
+
+def _face_stage(instances: Sequence[Instance], plan: deface.FacePlan | None, policy: Policy) -> list[FaceOutcome]:
+    if plan is not None:
+        done, _ = _guarded(lambda: deface.deface_series(instances, plan, policy.faces), Reason.FACE_NOT_EXAMINED)
+        if not isinstance(done, Reason) and len(done) == len(instances):
+            return done
+    return [FaceOutcome(i, Reason.FACE_NOT_EXAMINED, "not assessable", None) for i in instances]
+
+
+def _look_again(
+    written: Sequence[Path],
+    texts: list[PixelOutcome],
+    faces: list[FaceOutcome],
+    plan: deface.FacePlan | None,
+    policy: Policy,
+    context: Any,
+) -> tuple[list[PixelOutcome], list[FaceOutcome]]:
+    """Judge the written objects; where a judge disagrees, the object is written again without the claim that failed."""
+    seen: list[PixelOutcome] = []
+    for path, text in zip(written, texts, strict=True):
+        reason, _ = _guarded(lambda path=path, text=text: pixels.look_again(path, text, policy.pixels), Reason.PIXELS_NOT_EXAMINED)  # type: ignore[misc]  # bound now
+        seen.append(replace(text, reason=text.reason or reason))
+    judged: list[FaceOutcome] | Reason = [replace(f, reason=f.reason or Reason.FACE_NOT_EXAMINED) for f in faces]
+    if plan is not None:
+        judged, _ = _guarded(lambda: deface.judge_series(written, faces, plan, policy.faces), Reason.FACE_NOT_EXAMINED)
+        if isinstance(judged, Reason) or len(judged) != len(faces):
+            judged = [replace(f, reason=f.reason or Reason.FACE_NOT_EXAMINED, verdict="not assessable") for f in faces]
+    for path, before, text, was, face in zip(written, texts, seen, faces, judged, strict=True):
+        if before.reason != text.reason or was.reason != face.reason:
+            deidentify.write_object(deidentify.declare(face.instance, text, face, context), path)
+    return seen, judged
+
+
+def _scan_stage(path: Path, identity: scan.SourceIdentity, policy: Policy, sop_instance_uid: str) -> tuple[list[Finding], Reason | None]:
+    findings, _ = _guarded(lambda: scan.scan_object(path, identity, policy.gates, sop_instance_uid), Reason.SCAN_FAILED)
+    if isinstance(findings, Reason):
+        return [], findings
+    return findings, scan.hold_reason(findings, policy.gates)
+
+
+def _guarded(step: Callable[[], T], reason: Reason) -> tuple[T | Reason, str]:
+    """Run one step; what goes wrong with an object becomes its reason. Machine trouble is passed on.
+
+    PRIVACY: the exception's message may hold a value; only its class survives (tests/leaks/test_channels.py).
+    """
+    try:
+        return step(), ""
+    except (OSError, MemoryError, ReleaseError):
+        raise
+    except Exception as error:
+        return reason, type(error).__name__
+
+
+def _refused(refused: Refused) -> CleanObject:
+    known = refused.known
+    return CleanObject(
+        InstanceOutcome(
+            refused.file.source_path,
+            refused.reason.status,
+            refused.reason,
+            known.patient_id if known else "",
+            known.study_instance_uid if known else "",
+            known.series_instance_uid if known else "",
+            known.sop_instance_uid if known else "",
+        ),
+        None,
+    )
+
+
+def _outcome(source: SourceFile, reason: Reason | None, instance: Instance | None, context: Any) -> InstanceOutcome:
+    dataset = instance.dataset if instance else None
+    return InstanceOutcome(
+        source.file.source_path,
+        reason.status if reason else Status.RELEASED,
+        reason,
+        source.patient_id,
+        source.study_instance_uid,
+        source.series_instance_uid,
+        source.sop_instance_uid,
+        str(dataset.PatientID) if dataset else "",
+        str(dataset.StudyInstanceUID) if dataset else "",
+        instance.series_instance_uid if instance else "",
+        instance.sop_instance_uid if instance else "",
+        date_shift_days=context.shift_days_of(source) if instance else None,
+    )
+
+
+def count_outcomes(outcomes: Sequence[InstanceOutcome]) -> tuple[tuple[str, str, int], ...]:
+    """Return (status, reason or "", count) triples, sorted."""
+    counts = Counter((o.status.value, o.reason.value if o.reason else "") for o in outcomes)
+    return tuple(sorted((status, reason, n) for (status, reason), n in counts.items()))
+
+
+def gravest(outcomes: Sequence[InstanceOutcome]) -> tuple[Status, Reason | None]:
+    """Return the status and reason of a study: failed if any object failed, released if any can be, else the commonest."""
+    for status in (Status.FAILED, Status.RELEASED, Status.QUARANTINED, Status.REJECTED):
+        reasons = Counter(o.reason for o in outcomes if o.status is status)
+        if reasons:
+            return status, (None if status is Status.RELEASED else min(reasons, key=lambda r: (-reasons[r], str(r))))
+    return Status.REJECTED, Reason.INCOMPLETE_STUDY
+
+
+def failure_of(error: BaseException) -> Reason:
+    """Return the reason code of machine trouble."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Reason.OUT_OF_DISK
+    if isinstance(error, ReleaseError):
+        return Reason.ENGINE_FAILED
+    return Reason.TIMED_OUT if isinstance(error, TimeoutError) else Reason.INTERNAL_ERROR
+
+
+def failed_receipt(ref: StudyRef, work_id: str, reason: Reason, detail: str = "") -> Receipt:
+    """Return the receipt of a study that ended as a whole, with every object counted."""
+    outcomes = ((reason.status.value, reason.value, ref.instance_count),)
+    return Receipt(ref.study_key, ref.fingerprint, work_id, reason.status, reason, ref.instance_count, outcomes, detail=detail)
