@@ -17,6 +17,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed, State
 from tasks.publish.candidate import Candidate, freeze_candidate, read_table
 from tasks.publish.release import publish_candidate
+from tasks.publish.signing import signer_from_secret
 from tasks.publish.verify import verify
 
 from flows import artifacts, workers
@@ -93,14 +94,19 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
 
 def _stages() -> dict[str, Callable[..., Any]]:
     """Wrap each stage as a Prefect task: no caching, no persisted results (they hold identified values)."""
-    options: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
+
+    def stage(function: Callable[..., Any], name: str, retries: int = 0) -> Callable[..., Any]:
+        return task(function).with_options(
+            name=name, retries=retries, retry_delay_seconds=10, cache_policy=NO_CACHE, persist_result=False, log_prints=False
+        )
+
     return {
-        "find": task(find_studies, name="find studies", **options),
-        "process": task(process_shard, name="process studies", **options),
-        "assemble": task(assemble, name="assemble candidate", **options),
-        "judge": task(judge_candidate, name="judge candidate", **options),
-        "publish": task(publish, name="publish", retries=2, retry_delay_seconds=10, **options),
-        "verify": task(verify_release, name="verify", retries=2, retry_delay_seconds=10, **options),
+        "find": stage(find_studies, "find studies"),
+        "process": stage(process_shard, "process studies"),
+        "assemble": stage(assemble, "assemble candidate"),
+        "judge": stage(judge_candidate, "judge candidate"),
+        "publish": stage(publish, "publish", retries=2),
+        "verify": stage(verify_release, "verify", retries=2),
     }
 
 
@@ -184,7 +190,9 @@ def publish(session: Session, candidate: Candidate, verdict: Verdict, verdicts: 
     """Publish exactly the bytes that the verdict is about; safe to run again."""
     if not verdict.approved or verdict.candidate_root != candidate.root:
         raise HeldError("publish", "the verdict does not approve this candidate", "judge it again")
-    return publish_candidate(session.private, session.public, candidate, verdict, verdicts, session.rules.secret, on=today())
+    return publish_candidate(
+        session.private, session.public, candidate, verdict, verdicts, signer_from_secret(session.rules.secret), today()
+    )
 
 
 def verify_release(session: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -60,10 +60,11 @@ def run_release(spec: Spec, studies: list[str] | None, *, dry_run: bool, quiet: 
             state = release_flow(spec, keys, dry_run, return_state=True)
         finally:
             observer.reset(token)
-    result = state.result(raise_on_failure=False)
+    result: Any = state.result(raise_on_failure=False)
     if isinstance(result, BaseException):
         raise result
-    return result  # type: ignore[no-any-return]  # the flow's only other value
+    summary: ReleaseSummary = result
+    return summary
 
 
 def show(summary: ReleaseSummary) -> None:

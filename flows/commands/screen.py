@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,7 +35,7 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, default=str) + "\n")
 
 
-def print_counts(title: str, rows: list[tuple[str, ...]], headers: tuple[str, ...]) -> None:
+def print_counts(title: str, rows: Sequence[tuple[str, ...]], headers: tuple[str, ...]) -> None:
     """Write one readable table to stdout; numbers to the right."""
     from rich.console import Console
     from rich.table import Table
