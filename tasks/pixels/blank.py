@@ -1,0 +1,89 @@
+"""Overwrite regions of stored values so that nothing can be read back; everything outside keeps its exact value.
+
+Finding the regions does not belong here. Never an overlay, never a shutter: the stored values themselves change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tasks.pixels.decode import Frame, native_frame
+from tasks.pixels.find import TextBox
+from tasks.pixels.layout import BIG_ENDIAN, PixelLayout
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+"""(rows, columns), True where values are to be overwritten."""
+
+
+def mask_of(boxes: Sequence[TextBox], layout: PixelLayout, margin: float = 2.0) -> Mask:
+    """Return the mask of all boxes, each grown by a margin in pixels."""
+    import cv2
+
+    mask = np.zeros((layout.rows, layout.columns), np.uint8)
+    for box in boxes:
+        centre = box.corners.mean(axis=0)
+        away = box.corners - centre
+        length = np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-3)
+        grown = centre + away * (1 + 1.4 * margin / length)
+        cv2.fillConvexPoly(mask, np.round(grown).astype(np.int32), 1)
+    return mask.astype(bool)
+
+
+def fill_value(frame: Frame, mask: Mask, layout: PixelLayout, palette: np.ndarray[Any, Any] | None = None) -> tuple[Any, ...]:
+    """Return the darkest value that the frame shows outside the mask, one per sample.
+
+    PRIVACY: one constant for all regions of a frame, taken from outside them, so that no trace of the ink can shape it
+    (tests/unit/test_pixels_blank.py).
+    """
+    if layout.samples == 3:
+        return (0, 0, 0) if not layout.photometric.startswith(("YBR_F", "YBR_P")) else (0, *(1 << (layout.bits_stored - 1),) * 2)
+    outside = frame[~mask]
+    if layout.photometric == "PALETTE COLOR" and palette is not None:
+        used = np.unique(np.clip(outside, 0, len(palette) - 1)) if outside.size else np.arange(len(palette))
+        return (int(used[palette[used].astype(int).sum(axis=1).argmin()]),)
+    if layout.floating:
+        finite = outside[np.isfinite(outside)]
+        return (float(finite.min()) if finite.size else 0.0,)
+    if not outside.size:
+        return (layout.greatest if layout.photometric == "MONOCHROME1" else layout.least,)
+    return (int(outside.max() if layout.photometric == "MONOCHROME1" else outside.min()),)
+
+
+def blank_frame(frame: Frame, mask: Mask, value: tuple[Any, ...]) -> Frame:
+    """Return a copy of one decoded frame with the masked values replaced in every sample."""
+    blanked = frame.copy()
+    blanked[mask] = value if len(value) > 1 else value[0]
+    return blanked
+
+
+def blank_native(data: bytes, layout: PixelLayout, masks: Sequence[Mask | None], values: Sequence[tuple[Any, ...]]) -> bytes:
+    """Return native Pixel Data with each frame's masked values replaced; all other bytes are equal, padding included."""
+    changed = bytearray(data)
+    if layout.bits_allocated == 1:
+        return _blank_bits(changed, layout, masks, values)
+    size = layout.bits_allocated // 8
+    kind = "f" if layout.floating else "i" if layout.signed else "u"
+    flat = np.frombuffer(changed, f"{'>' if layout.syntax == BIG_ENDIAN else '<'}{kind}{size}", count=layout.native_length // size)
+    for index, (mask, value) in enumerate(zip(masks, values, strict=True)):
+        if mask is None:
+            continue
+        if layout.subsampled:
+            pixels = layout.rows * layout.columns
+            quads = flat[index * pixels * 2 : (index + 1) * pixels * 2].reshape(-1, 4)
+            quads[mask.reshape(-1, 2).any(axis=1)] = (value[0], value[0], value[1], value[2])
+            continue
+        frame = native_frame(flat, layout, index)
+        frame[mask] = value if len(value) > 1 else value[0]
+    return bytes(changed)
+
+
+def _blank_bits(changed: bytearray, layout: PixelLayout, masks: Sequence[Mask | None], values: Sequence[tuple[Any, ...]]) -> bytes:
+    bits = np.unpackbits(np.frombuffer(bytes(changed), np.uint8), bitorder="little")
+    pixels = layout.rows * layout.columns
+    for index, (mask, value) in enumerate(zip(masks, values, strict=True)):
+        if mask is not None:
+            bits[index * pixels : (index + 1) * pixels][mask.ravel()] = value[0]
+    return np.packbits(bits, bitorder="little").tobytes()
