@@ -78,7 +78,7 @@ def angiogram(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
     image = 150 + 30 * cv2.GaussianBlur(rng.normal(0, 1, (rows, columns)).astype(np.float32), (0, 0), 30) * 30
     canvas = np.zeros((rows, columns), np.uint8)
     for _ in range(6):
-        points = np.cumsum(rng.normal(0, rows / 14, (12, 2)), axis=0) + [columns / 2, rows / 2]
+        points = np.cumsum(rng.normal(0, rows / 14, (12, 2)), axis=0) + np.array([columns / 2, rows / 2])
         cv2.polylines(canvas, [points.astype(np.int32)], False, 255, int(rng.integers(2, 7)), cv2.LINE_AA)
     image -= 0.3 * cv2.GaussianBlur(canvas.astype(np.float32), (0, 0), 1.5)
     image += rng.normal(0, 4, (rows, columns))
@@ -121,8 +121,15 @@ def nuclear(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
 
 
 MAKERS = {
-    "US": (speckle_fan, (480, 640), 8), "US colour": (colour_ultrasound, (480, 640), 8), "CT": (body_slice, (512, 512), 12),
-    "MR": (brain_slice, (256, 256), 12), "CR": (radiograph, (1000, 840), 12), "DX": (radiograph, (1536, 1280), 12), "XA": (angiogram, (512, 512), 8),
-    "MG": (mammogram, (1400, 1100), 12), "NM": (nuclear, (256, 256), 16), "PT": (nuclear, (200, 200), 16),
-}  # fmt: skip
+    "US": (speckle_fan, (480, 640), 8),
+    "US colour": (colour_ultrasound, (480, 640), 8),
+    "CT": (body_slice, (512, 512), 12),
+    "MR": (brain_slice, (256, 256), 12),
+    "CR": (radiograph, (1000, 840), 12),
+    "DX": (radiograph, (1536, 1280), 12),
+    "XA": (angiogram, (512, 512), 8),
+    "MG": (mammogram, (1400, 1100), 12),
+    "NM": (nuclear, (256, 256), 16),
+    "PT": (nuclear, (200, 200), 16),
+}
 """Modality: maker, (rows, columns), bits stored."""
