@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.model import Finding, PulledFile, Reason
+from tasks.model import Finding, Reason
 from tasks.policy.gates import GatePolicy
+from tasks.scan.identity import SourceIdentity, collect_identity
 
+__all__ = ["HOLD_SCORE", "SourceIdentity", "collect_identity", "hold_reason", "scan_object"]
 
-@dataclass(frozen=True, slots=True)
-class SourceIdentity:
-    """What the source objects of one study say of their patient: the values to look for (identified)."""
-
-    values: frozenset[tuple[str, str]] = field(repr=False, default=frozenset())  # (kind, value)
-
-
-def collect_identity(files: Sequence[PulledFile]) -> SourceIdentity:
-    """Read every identifying value out of the source objects of one study."""
-    return SourceIdentity()
+HOLD_SCORE = 0.5
+"""Findings from this score on hold the object back; lower ones are for the reviewer."""
 
 
 def scan_object(path: Path, identity: SourceIdentity, policy: GatePolicy, sop_instance_uid: str) -> list[Finding]:
-    """Search one written object for leftovers; the findings never hold a value."""
-    return []
+    """Search one written object for leftovers (T1, T2, T3, T5, T6, T10); the findings never hold a value. Raises OSError."""
+    from tasks.scan.objects import scan_walk
+    from tasks.scan.walk import read_walk
+
+    return scan_walk(read_walk(path), identity, sop_instance_uid)
 
 
 def hold_reason(findings: Sequence[Finding], policy: GatePolicy) -> Reason | None:
     """Say whether these findings hold the object back."""
-    return Reason.LEFTOVER_PHI if findings else None
+    return Reason.LEFTOVER_PHI if any(f.score >= HOLD_SCORE for f in findings) else None

@@ -1,0 +1,71 @@
+"""All searches over one written object, turned into findings.
+
+Searching itself is in `search`, `patterns`, `container`, `domains`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tasks.model import Finding
+from tasks.scan.container import flaws
+from tasks.scan.dates import as_day, is_shifted, shift_between
+from tasks.scan.identity import SourceIdentity
+from tasks.scan.patterns import shapes
+from tasks.scan.search import search
+from tasks.scan.vocabulary import is_placeholder
+from tasks.scan.walk import Element, Walk
+
+_SCORES = {"T1.exact": 1.0, "T1.squashed": 0.9, "T1.initial": 0.8, "T1.part": 0.7, "T1.hex": 1.0, "T1.base64": 1.0, "T1.encoded": 1.0}
+_FREE_TEXT = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "UR", "PN"))
+_STANDARD_TEXT = frozenset(
+    (0x00080005, 0x00080070, 0x00081090, 0x00080100, 0x00080102, 0x00120063, 0x00181020, 0x00080103, 0x00080018, 0x00020013, 0x00100020)
+)
+"""Text whose content is a public code, a make, a version, or our own declaration."""
+
+
+def scan_walk(walk: Walk, identity: SourceIdentity, sop_instance_uid: str) -> list[Finding]:
+    """Return the findings of one object, each (place, kind, rule) once, in a stable order."""
+    found: dict[tuple[str, str, str], float] = {}
+
+    def add(place: str, kind: str, rule: str, score: float) -> None:
+        key = (place, kind, rule)
+        found[key] = max(score, found.get(key, 0.0))
+
+    for hit in search(walk, identity):
+        add(hit.place, hit.kind, hit.rule, _SCORES.get(hit.rule, 0.9))
+    for flaw in flaws(walk, sop_instance_uid):
+        add(flaw.place, flaw.kind, "T6.container", flaw.score)
+    shift = _shift(walk, identity)
+    for index, element in enumerate(walk.elements):
+        if element.vr in _FREE_TEXT and element.end > element.start and element.tag not in _STANDARD_TEXT:
+            for kind, rule, score in _text_findings(walk, element, identity, shift):
+                add(walk.place(index), kind, rule, score)
+    return [Finding(sop_instance_uid, place, kind, rule, score) for (place, kind, rule), score in sorted(found.items())]
+
+
+def _shift(walk: Walk, identity: SourceIdentity) -> timedelta | None:
+    days = [walk.value(e).strip(b" \0").decode("latin-1")[:8] for e in walk.elements if e.tag == 0x00080020 and e.parent < 0]
+    return shift_between(identity.study_dates, [d for d in days if d])
+
+
+def _text_findings(walk: Walk, element: Element, identity: SourceIdentity, shift: timedelta | None) -> list[tuple[str, str, float]]:
+    text = walk.value(element).decode("utf-8", "replace").strip(" \0")
+    if element.vr == "PN":
+        return [] if is_placeholder(text) or _is_pseudonym(text) else [("person_name", "T3.name", 0.9)]
+    findings = []
+    for shape in shapes(text):
+        if shape.kind != "date":
+            findings.append((shape.kind, "T3.shape", shape.score))
+            continue
+        day = as_day(shape.day)
+        if day and not is_shifted(day, shift, identity.dates):
+            # a day in text that is neither the source's nor the source's moved by the offset: for the reviewer only
+            findings.append(("date", "T3.date", 0.4))
+    return findings
+
+
+def _is_pseudonym(text: str) -> bool:
+    """A released person name is a code: it has digits, or no lower-case run and no separator between two words."""
+    stripped = text.replace("^", "").replace("=", "")
+    return any(c.isdigit() for c in stripped) or (stripped.isalnum() and len(stripped) >= 16)
