@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.intake import SeriesFiles
-from tasks.model import FaceOutcome, Instance, Reason
+from tasks.deface.plan import NOT_EXAMINED, FacePlan, plan_faces
+from tasks.model import FaceOutcome, Instance
 from tasks.policy.faces import FacePolicy
 
-
-@dataclass(frozen=True, slots=True)
-class FacePlan:
-    """What was decided from the pixels of a whole study, before any object is changed: one head frame per frame of reference."""
-
-
-def plan_faces(series: Sequence[SeriesFiles], policy: FacePolicy) -> FacePlan:
-    """Look at every series of a study (source pixels in scratch) and decide where faces are."""
-    return FacePlan()
+__all__ = ["FacePlan", "deface_series", "judge_series", "plan_faces"]
 
 
 def deface_series(instances: Sequence[Instance], plan: FacePlan, policy: FacePolicy) -> list[FaceOutcome]:
     """Apply the plan to one series; one outcome per instance, in order. Geometry and voxels outside the mask are unchanged."""
-    return [FaceOutcome(i, Reason.FACE_NOT_EXAMINED, "not assessable", None) for i in instances]
+    outcomes = []
+    for instance in instances:
+        decision = plan.decisions.get(instance.source.path, NOT_EXAMINED)
+        outcomes.append(FaceOutcome(instance, decision.reason, decision.verdict, decision.face_in_fov))
+    return outcomes
 
 
 def judge_series(written: Sequence[Path], outcomes: Sequence[FaceOutcome], plan: FacePlan, policy: FacePolicy) -> list[FaceOutcome]:

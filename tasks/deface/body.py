@@ -1,0 +1,99 @@
+"""What is tissue in a coarse upright volume, and whether its size already says that it is no head.
+
+Fast: every CT, MR and PET series passes here. Registration and faces do not belong here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.deface.volume import Values, Volume
+
+Mask = NDArray[np.bool_]
+
+AIR_HU = -300.0
+HEAD_BREADTH_MM = 245.0
+"""No head is this wide, ears and mask mesh included (largest bitragal breadths are near 165 mm, ear to ear 200 mm)."""
+TORSO_AREA_MM2 = 48_000.0
+"""Nor does a level through a head have this area (a disc of 247 mm)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The tissue of an upright volume and the threshold that told it from air."""
+
+    upright: Volume
+    mask: Mask = field(repr=False)  # same grid, largest connected body, filled level by level
+    threshold: float
+
+
+def tissue_threshold(values: Values, is_ct: bool) -> float:
+    """Return the value between air and tissue: fixed for CT; for MR and PET well below the median of what Otsu calls bright."""
+    if is_ct:
+        return AIR_HU
+    finite = values[np.isfinite(values)]
+    top = float(np.percentile(finite, 99.5))
+    bottom = float(np.percentile(finite, 0.5))
+    if top <= bottom:
+        return top + 1.0
+    counts, edges = np.histogram(np.clip(finite, bottom, top), bins=128)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    mean_below = np.cumsum(counts * centres) / np.maximum(below, 1)
+    mean_above = (np.sum(counts * centres) - np.cumsum(counts * centres)) / np.maximum(above, 1)
+    otsu = float(centres[int(np.argmax(below * above * (mean_below - mean_above) ** 2))])
+    bright = finite[finite > otsu]
+    background = finite[finite <= otsu]
+    noise = float(np.percentile(background, 50)) if background.size else bottom
+    return float(noise + 0.35 * ((float(np.median(bright)) if bright.size else top) - noise))
+
+
+def find_body(upright: Volume, is_ct: bool) -> Body:
+    """Tell tissue from air on an upright grid; the couch and loose parts are dropped by an opening and by size."""
+    from scipy import ndimage
+
+    threshold = tissue_threshold(upright.values, is_ct)
+    raw = upright.values > threshold
+    radius = max(1, round(6.0 / upright.spacing_mm[0]))
+    opened = ndimage.binary_opening(raw, iterations=radius) if min(raw.shape) > 2 * radius else raw
+    labels, count = ndimage.label(opened)
+    if not count:
+        return Body(upright, np.zeros_like(raw), threshold)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    body = labels == int(np.argmax(sizes))
+    body = ndimage.binary_dilation(body, iterations=radius) & raw
+    filled = np.stack([ndimage.binary_fill_holes(level) for level in body])
+    return Body(upright, filled, threshold)
+
+
+def is_torso(body: Body) -> bool:
+    """True when every level that holds tissue is far wider than any head: chest, abdomen, pelvis without neck or limbs.
+
+    PRIVACY: one level that a head could have is enough for False (test_face_plan.py).
+    """
+    step = body.upright.spacing_mm[0]
+    levels = body.mask.any(axis=(1, 2))
+    if not levels.any():
+        return False
+    for level in body.mask[levels]:
+        columns = np.flatnonzero(level.any(axis=0))
+        wide = (columns[-1] - columns[0] + 1) * step >= HEAD_BREADTH_MM
+        if not wide or level.sum() * step * step < TORSO_AREA_MM2:
+            return False
+    return True
+
+
+def is_inside_tissue(body: Body) -> bool:
+    """True when the field of view ends inside the body all around, so that no skin is in it (cardiac, spine, small fields).
+
+    PRIVACY: any air that reaches a side of the field and touches tissue counts as skin (test_face_plan.py).
+    """
+    mask = body.mask
+    if not mask.any():
+        return False
+    return float(mask.mean()) > 0.995

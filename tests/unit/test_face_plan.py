@@ -1,0 +1,69 @@
+"""The decision per series: torsos pass quickly, whatever is not proven to be without a face is held."""
+
+import time
+
+import numpy as np
+import pytest
+
+from tasks.deface import deface_series, plan_faces
+from tasks.deface.body import Body, find_body, is_torso
+from tasks.deface.volume import Volume
+from tasks.model import Reason
+from tasks.policy.faces import FacePolicy
+from tests.phantoms.bodies import chest
+from tests.phantoms.series import instances_of, write_series
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "PT"])
+def test_a_chest_has_no_face(tmp_path, modality):
+    values, to_patient = chest("CT" if modality == "CT" else "MR")
+    series = write_series(tmp_path, values, to_patient, modality)
+    plan = plan_faces([series], FacePolicy())
+    outcomes = deface_series(instances_of(series), plan, FacePolicy())
+    assert {("no face", None, False)} == {(o.verdict, o.reason, o.face_in_fov) for o in outcomes}
+
+
+def test_a_chest_costs_little(tmp_path):
+    values, to_patient = chest(shape=(60, 256, 256))
+    series = write_series(tmp_path, values, to_patient, "CT")
+    plan_faces([series], FacePolicy())
+    started = time.process_time()
+    plan_faces([series], FacePolicy())
+    assert time.process_time() - started < 1.0
+
+
+def test_one_level_that_a_head_could_have_is_enough_to_ask_further():
+    mask = np.zeros((20, 60, 80), dtype=bool)
+    mask[:, 5:55, 5:75] = True
+    upright = Volume(mask.astype(np.float32), np.diag([6.0, 6.0, 6.0, 1.0]))
+    assert is_torso(Body(upright, mask, 0.5))
+    mask[19] = False
+    mask[19, 20:45, 25:50] = True
+    assert not is_torso(Body(upright, mask, 0.5))
+
+
+def test_no_tissue_is_no_torso():
+    upright = Volume(np.full((10, 10, 10), -1000, dtype=np.float32), np.diag([6.0, 6.0, 6.0, 1.0]))
+    assert not is_torso(find_body(upright, is_ct=True))
+
+
+def test_a_series_that_cannot_be_decoded_is_held(tmp_path):
+    values, to_patient = chest(shape=(12, 64, 64))
+    series = write_series(tmp_path, values, to_patient, "CT")
+    for file in series.files:
+        file.file.path.write_bytes(file.file.path.read_bytes()[:-4000])
+    plan = plan_faces([series], FacePolicy())
+    assert {Reason.FACE_NOT_EXAMINED} == {decision.reason for decision in plan.decisions.values()}
+
+
+def test_a_series_with_few_planes_is_held(tmp_path):
+    values, to_patient = chest(shape=(5, 64, 64))
+    plan = plan_faces([write_series(tmp_path, values, to_patient, "CT")], FacePolicy())
+    assert {Reason.FACE_NOT_EXAMINED} == {decision.reason for decision in plan.decisions.values()}
+
+
+def test_an_object_that_the_plan_never_saw_is_held(tmp_path):
+    values, to_patient = chest(shape=(5, 64, 64))
+    series = write_series(tmp_path, values, to_patient, "CT")
+    outcomes = deface_series(instances_of(series), plan_faces([], FacePolicy()), FacePolicy())
+    assert {Reason.FACE_NOT_EXAMINED} == {o.reason for o in outcomes}
