@@ -36,6 +36,7 @@ class Reason(StrEnum):
     MISSING_IDENTITY = "missing_identity"
     INVALID_UID = "invalid_uid"
     DUPLICATE_UID_CONFLICT = "duplicate_uid_conflict"
+    DUPLICATE_COPY = "duplicate_copy"
     NESTED_TOO_DEEP = "nested_too_deep"
     DECOMPRESSION_BOMB = "decompression_bomb"
     IMPLAUSIBLE_SIZE = "implausible_size"
