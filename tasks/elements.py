@@ -269,7 +269,7 @@ def _plausible_group(two: bytes, order: str) -> bool:
 def _inflate(packed: bytes) -> bytes:
     """Inflate a deflated dataset; more than the bound, or far more than an image can shrink, is a bomb."""
     stream = zlib.decompressobj(-15)
-    bound = min(MAX_INFLATED_BYTES, max(1 << 24, 400 * len(packed)))
+    bound = min(MAX_INFLATED_BYTES, max(1 << 26, 100 * len(packed)))
     try:
         plain = stream.decompress(packed, bound)
     except zlib.error:

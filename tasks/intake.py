@@ -20,10 +20,8 @@ MAX_DECODED_RATIO = 2000  # decoded bytes for one stored byte: beyond what any c
 ALWAYS_PLAUSIBLE_BYTES = 1 << 26
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _FLOAT_PIXELS = (0x7FE00008, 0x7FE00009)
-_FACTS = frozenset(
-    [0x00080005, 0x00080016, 0x00080018, 0x00080060, 0x00100020, 0x00100021, 0x0020000D, 0x0020000E, 0x00200052, 0x00280002]
-    + [0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280100]
-)
+_PIXEL_FACTS = frozenset((0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280100))
+_FACTS = _PIXEL_FACTS | {0x00080005, 0x00080016, 0x00080018, 0x00080060, 0x00100020, 0x00100021, 0x0020000D, 0x0020000E, 0x00200052}
 # Text that may name the patient or someone near, and sequences that hold it: what the identifiers of a study are collected from.
 _IDENTITY_VRS = frozenset(("PN", "LO", "SH", "DA", "AE", "LT", "ST", "UT", "UC", "AS", "DT", "SQ"))
 
