@@ -5,18 +5,26 @@ One contract, two kinds: `file://` folders and `s3://` buckets.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlparse
 
-from tasks.errors import ReleaseError, UsageError
+from tasks.errors import UsageError
 
 
 class AlreadyExistsError(Exception):
     """A put-if-absent found the key taken. The caller decides whether that is agreement or alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of one object, or a delete marker."""
+
+    key: str
+    version_id: str
+    is_delete_marker: bool = False
 
 
 class Store(Protocol):
@@ -42,6 +50,10 @@ class Store(Protocol):
         """Yield every key under the prefix, sorted."""
         ...
 
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """Yield (key, size in bytes) of every object under the prefix, from listings alone."""
+        ...
+
     def delete(self, key: str) -> None:
         """Remove one object, in every version; no error when absent."""
         ...
@@ -50,96 +62,30 @@ class Store(Protocol):
         """Return the file behind a key when this store is a local folder, else None."""
         ...
 
+    def replace(self, key: str, data: bytes, expected: bytes | None) -> bool:
+        """Write one object only if it still holds `expected` (None: is absent); say whether it did. Atomic."""
+        ...
 
-class FolderStore:
-    """A store in a local folder: files written beside their place, fsynced, then linked or renamed into it."""
+    def versions(self, prefix: str = "") -> Iterator[Version]:
+        """Yield every version and delete marker under the prefix; a folder has one version of each file."""
+        ...
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.url = root.as_uri()
+    def readable(self, version: Version) -> bool:
+        """Say whether this very version can still be read, by its version id."""
+        ...
 
-    def _path(self, key: str) -> Path:
-        parts = key.split("/")
-        if key.startswith("/") or any(p in ("", ".", "..") for p in parts):
-            raise ValueError("not a store key")
-        return self.root.joinpath(*parts)
-
-    def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> None:
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".put-", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                if isinstance(data, Path):
-                    with data.open("rb") as source:
-                        while chunk := source.read(1 << 20):
-                            file.write(chunk)
-                else:
-                    file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            if if_absent:
-                try:
-                    path.hardlink_to(temporary)
-                except FileExistsError:
-                    raise AlreadyExistsError(key) from None
-            else:
-                temporary.replace(path)
-            _fsync_folder(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def get(self, key: str) -> bytes:
-        try:
-            return self._path(key).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            raise KeyError(key) from None
-
-    def open(self, key: str) -> BinaryIO:
-        try:
-            return self._path(key).open("rb")
-        except (FileNotFoundError, NotADirectoryError):
-            raise KeyError(key) from None
-
-    def size(self, key: str) -> int | None:
-        try:
-            return self._path(key).stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        base = self.root / prefix.rsplit("/", 1)[0] if "/" in prefix else self.root
-        for folder, subfolders, files in os.walk(base):
-            subfolders.sort()
-            for name in sorted(files):
-                if name.startswith(".put-"):
-                    continue
-                key = Path(folder, name).relative_to(self.root).as_posix()
-                if key.startswith(prefix):
-                    yield key
-
-    def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
-
-    def local_path(self, key: str) -> Path | None:
-        return self._path(key)
+    def probe(self) -> None:
+        """Refuse (ReleaseError) a store that cannot be written, or that ignores put-if-absent; leaves nothing behind."""
+        ...
 
 
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def open_store(url: str) -> Store:
-    """Open the store that a `file://` or `s3://` URL (or a plain path) names."""
+def open_store(url: str, *, anonymous: bool = False) -> Store:
+    """Open the store that a `file://` or `s3://` URL (or a plain path) names; `anonymous` sends no credentials to an open bucket."""
     parsed = urlparse(url)
     if parsed.scheme in ("", "file"):
+        from tasks.publish.folder_store import FolderStore
+
         return FolderStore(Path(unquote(parsed.path) if parsed.scheme else url).absolute())
     if parsed.scheme == "s3":
-        raise ReleaseError("store", "s3:// is not built yet", "use file://")
+        raise UsageError("store", "s3:// is not built yet", "use file://")
     raise UsageError("store", "unknown kind of URL", "write file:///folder or s3://bucket/prefix")

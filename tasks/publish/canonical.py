@@ -1,0 +1,78 @@
+"""Bytes that are the same wherever they are made: canonical JSON, Parquet files, streamed sha256.
+
+What the bytes mean does not belong here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import IO, Any
+
+import pyarrow as pa
+
+ROW_GROUP_ROWS = 65_536
+_CHUNK = 1 << 20
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return compact JSON with sorted keys: what is signed and digested."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def readable_json(value: Any) -> bytes:
+    """Return indented JSON with sorted keys: what people open."""
+    return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def sha256_hex(data: bytes) -> str:
+    """Return the sha256 of the bytes in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_stream(file: IO[bytes]) -> tuple[str, int]:
+    """Return (sha256 in hex, size in bytes) of an open file, in bounded memory."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def write_parquet(batches: pa.Table | Iterator[pa.RecordBatch], schema: pa.Schema, where: Any) -> int:
+    """Write rows as Parquet (zstd, page index, page checksums, 64k row groups, no metadata of ours); return the row count.
+
+    Same rows, same order, same pyarrow: same bytes.
+    """
+    import pyarrow.parquet as pq
+
+    rows = 0
+    with pq.ParquetWriter(
+        where,
+        schema.remove_metadata(),
+        compression="zstd",
+        compression_level=3,
+        write_statistics=True,
+        write_page_index=True,
+        write_page_checksum=True,
+        store_schema=False,
+    ) as writer:
+        if isinstance(batches, pa.Table):
+            writer.write_table(batches.cast(schema), row_group_size=ROW_GROUP_ROWS)
+            return int(batches.num_rows)
+        pending: list[pa.RecordBatch] = []
+        held = 0
+        for batch in batches:
+            pending.append(batch)
+            held += batch.num_rows
+            if held >= ROW_GROUP_ROWS:
+                table = pa.Table.from_batches(pending)
+                whole = held - held % ROW_GROUP_ROWS
+                writer.write_table(table.slice(0, whole).cast(schema), row_group_size=ROW_GROUP_ROWS)
+                rest = table.slice(whole)
+                pending, held, rows = rest.to_batches(), rest.num_rows, rows + whole
+        if pending:
+            writer.write_table(pa.Table.from_batches(pending).cast(schema), row_group_size=ROW_GROUP_ROWS)
+            rows += held
+    return rows

@@ -1,0 +1,203 @@
+"""Publish an approved candidate: the commit protocol, step by step. Killed anywhere, it is simply run again.
+
+Judging does not belong here; neither does building the files (`staging.py`) nor copying objects (`objects.py`).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from tasks.errors import HeldError
+from tasks.model import Verdict
+from tasks.publish.candidate import Candidate, read_table
+from tasks.publish.canonical import sha256_hex
+from tasks.publish.causes import Cause, refuse
+from tasks.publish.digests import ReleaseDigests, compute_digests, series_prefix
+from tasks.publish.latest import point_to_head
+from tasks.publish.log import Entry, Log, append, open_log, read_log
+from tasks.publish.objects import Transfer, put_objects
+from tasks.publish.publication import Publication
+from tasks.publish.signing import Signer
+from tasks.publish.staging import Basis, Staged, stage_release
+from tasks.publish.store import AlreadyExistsError, Store
+from tasks.publish.suppression import read_suppression
+
+_ATTEMPTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One published release. `created` is False when the same content was already there."""
+
+    release_id: str
+    seq: int
+    root: str
+    counts: dict[str, int]
+    created: bool
+
+
+class _TakenError(Exception):
+    """The release id belongs to somebody else's files: the next one is tried."""
+
+
+def publish_candidate(
+    private: Store,
+    public: Store,
+    candidate: Candidate,
+    verdict: Verdict,
+    verdicts: pa.Table,
+    signer: Signer,
+    on: date,
+    *,
+    publication: Publication | None = None,
+    approval: dict[str, str] | None = None,
+    threads: int = 8,
+    scratch: Path | None = None,
+) -> Release:
+    """Publish exactly the bytes that the verdict is about, or raise; the put-if-absent of the log entry is the commit.
+
+    Every object is read again and must have its frozen digest; suppression is checked before the first put and right before the
+    commit. Publishing the same content again returns the release that is there. `approval` is a reviewer's record
+    (candidate_root, expires_on, …). Raises HeldError when the verdict does not approve these bytes.
+    """
+    _check_verdict(candidate, verdict, verdicts, approval, on)
+    public.probe()
+    instances = read_table(private, candidate, "instances.parquet")
+    digests = compute_digests(instances)
+    if digests.root != candidate.root:
+        raise refuse(Cause.CANDIDATE_CHANGED, f"candidate {candidate.candidate_id}", "its root cannot be recomputed")
+    log = open_log(public, signer)
+    current = log.current()
+    if current is not None and current.body["root"] == candidate.root:
+        point_to_head(public, signer, on)
+        return _release(current, created=False)
+    _check_suppression(private, instances)
+    with tempfile.TemporaryDirectory(prefix="sallyport-publish-", dir=scratch) as folder:
+        put_objects(private, public, _transfers(instances, digests), threads=threads)
+        basis = Basis(
+            scratch=Path(folder),
+            public=public,
+            candidate=candidate,
+            instances=instances,
+            digests=digests,
+            verdict=verdict,
+            verdicts=verdicts,
+            signer=signer,
+            on=on,
+            publication=publication or Publication(),
+            approval=approval,
+        )
+        return commit_release(
+            public,
+            signer,
+            on,
+            lambda log, release_id: stage_release(basis, log, release_id),
+            before_commit=lambda: _check_suppression(private, instances),
+        )
+
+
+def commit_release(
+    public: Store,
+    signer: Signer,
+    on: date,
+    stage: Callable[[Log, str], Staged],
+    *,
+    before_commit: Callable[[], None],
+    kind: str = "release",
+    fixed_id: Callable[[int], str] | None = None,
+) -> Release:
+    """Put a staged release, read it back, and commit it to the log; when another publisher was faster, stage again after theirs.
+
+    `stage(log, release_id)` builds the files in a local folder. `fixed_id(attempt)` names the release when it is not `YYYY.MM.N`.
+    """
+    attempt = 0
+    for _ in range(_ATTEMPTS):
+        log = read_log(public)
+        release_id = fixed_id(attempt) if fixed_id else next_release_id(log, on, attempt)
+        staged = stage(log, release_id)
+        existing = log.current()
+        if kind == "release" and existing is not None and existing.body["root"] == staged.body["root"]:
+            point_to_head(public, signer, on)
+            return _release(existing, created=False)
+        try:
+            put_release_files(public, release_id, staged.files)
+        except _TakenError:
+            attempt += 1
+            continue
+        before_commit()
+        if append(public, signer, log, kind, staged.body):
+            point_to_head(public, signer, on)
+            committed = read_log(public).entries[log.seq]
+            return _release(committed, created=True)
+        attempt = 0
+    raise refuse(Cause.OBJECT_CONFLICT, "releases", "no release id is free")
+
+
+def next_release_id(log: Log, on: date, skip: int = 0) -> str:
+    """Return `YYYY.MM.N`: N follows the month's committed releases; `skip` passes over ids that unfinished runs hold."""
+    month = f"{on.year}.{on.month:02d}."
+    taken = [int(e.release_id[len(month) :].split("+")[0]) for e in log.releases() if e.release_id.startswith(month)]
+    return f"{month}{max(taken, default=-1) + 1 + skip}"
+
+
+def put_release_files(public: Store, release_id: str, files: dict[str, Path]) -> None:
+    """Put every file of a release if absent, in order, and read all back; _TakenError when the id holds other files."""
+    prefix = f"releases/{release_id}/"
+    for name, path in files.items():
+        try:
+            public.put(prefix + name, path, if_absent=True)
+        except AlreadyExistsError:
+            if public.get(prefix + name) != path.read_bytes():
+                raise _TakenError from None
+    if {key.removeprefix(prefix) for key in public.keys(prefix)} != files.keys():
+        raise _TakenError
+    for name, path in files.items():
+        if sha256_hex(public.get(prefix + name)) != sha256_hex(path.read_bytes()):
+            raise refuse(Cause.UPLOAD_DAMAGED, prefix + name)
+
+
+def _check_verdict(candidate: Candidate, verdict: Verdict, verdicts: pa.Table, approval: dict[str, str] | None, on: date) -> None:
+    where = f"candidate {candidate.candidate_id}"
+    if not verdict.approved:
+        raise HeldError(where, "held: " + (", ".join(verdict.reasons) or "no reason given"), "read its report")
+    if verdict.candidate_root != candidate.root or verdict.policy_sha256 != candidate.policy_sha256:
+        raise HeldError(where, "the verdict is about other bytes or another policy", "judge this candidate")
+    contradicting = [
+        r for r in verdicts.select(["unit", "verdict"]).to_pylist() if r["unit"] == "release" and r["verdict"] in ("block", "broken")
+    ]
+    if contradicting:
+        raise HeldError(where, "approved, though a gate blocks or is broken", "judge this candidate again")
+    if approval is not None:
+        if approval.get("candidate_root") != candidate.root:
+            raise HeldError(where, "the approval is about other bytes", "ask the reviewer again")
+        if approval.get("expires_on") and date.fromisoformat(approval["expires_on"]) < on:
+            raise refuse(Cause.APPROVAL_EXPIRED, where)
+
+
+def _check_suppression(private: Store, instances: pa.Table) -> None:
+    # PRIVACY: the archive still has a withdrawn patient, and a candidate may be older than the withdrawal: tests/publish/test_withdraw.py.
+    held = read_suppression(private).count_held(instances, private)
+    if held:
+        raise refuse(Cause.SUPPRESSED_CONTENT, "candidate", f"{held} identifiers")
+
+
+def _transfers(instances: pa.Table, digests: ReleaseDigests) -> list[Transfer]:
+    prefixes = {
+        uid: series_prefix(digest)
+        for uid, digest in zip(digests.series["SeriesInstanceUID"].to_pylist(), digests.series["series_digest"].to_pylist(), strict=True)
+    }
+    columns = ("quarantine_key", "SeriesInstanceUID", "SOPInstanceUID", "size_bytes", "sha256")
+    return [
+        Transfer(key, f"{prefixes[series]}{sop}.dcm", size, sha256)
+        for key, series, sop, size, sha256 in zip(*(instances[c].to_pylist() for c in columns), strict=True)
+    ]
+
+
+def _release(entry: Entry, *, created: bool) -> Release:
+    return Release(entry.release_id, entry.seq, str(entry.body["root"]), dict(entry.body["counts"]), created)
