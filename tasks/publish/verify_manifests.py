@@ -156,7 +156,7 @@ def _check_digests(sql: Any, entry: Entry, add: Add) -> None:
 
 
 def _one(sql: Any, query: str, values: dict[str, str] | None = None) -> int:
-    return int(sql.execute(query, values).fetchone()[0])
+    return int(sql.execute(query, values).fetchall()[0][0])
 
 
 def _quoted(path: Path) -> str:
