@@ -15,10 +15,6 @@ import pyarrow.compute as pc
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, Failed, State
-from tasks.publish.candidate import Candidate, freeze_candidate, read_table
-from tasks.publish.release import publish_candidate
-from tasks.publish.signing import signer_from_secret
-from tasks.publish.verify import verify
 
 from flows import artifacts, workers
 from flows.session import Session, open_session
@@ -27,6 +23,10 @@ from tasks import private
 from tasks.archive import open_archive
 from tasks.errors import HeldError, ReleaseError
 from tasks.model import Receipt, Status, StudyRef, Verdict
+from tasks.publish.candidate import Candidate, freeze_candidate, read_table
+from tasks.publish.release import publish_candidate
+from tasks.publish.signing import signer_from_secret
+from tasks.publish.verify import verify
 from tasks.risk import plan_suppression
 from tasks.schemas import FINDINGS, INSTANCES
 from tasks.spec import Spec

@@ -16,10 +16,9 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON")] = False,
 ) -> None:
     """Make a sample archive, run the whole flow over it, publish to a folder, verify, and say where to look."""
-    from tasks.publish.verify import verify
-
     from flows.commands.release import run_release, show
     from tasks.publish.store import open_store
+    from tasks.publish.verify import verify
     from tasks.sample import make_archive
     from tasks.secret import make_secret_file
     from tasks.spec import read_spec

@@ -89,22 +89,22 @@ def read_candidate(private: Store, candidate_id: str) -> Candidate:
 
 
 def read_table(private: Store, candidate: Candidate, name: str) -> pa.Table:
-    """Return a frozen table (`instances.parquet` or `findings.parquet`), refused unless its bytes are the frozen ones."""
+    """Return a frozen table (`instances` or `findings`), refused unless its bytes are the frozen ones."""
     import pyarrow.parquet as pq
 
+    schema = {"instances": INSTANCES, "findings": FINDINGS}[name]
     try:
-        data = private.get(candidate.prefix + name)
+        data = private.get(f"{candidate.prefix}{name}.parquet")
     except KeyError:
         raise refuse(Cause.CANDIDATE_CHANGED, f"candidate {candidate.candidate_id}", f"{name} is missing") from None
-    if sha256_hex(data) != candidate.tables.get(name):
+    if sha256_hex(data) != candidate.tables.get(f"{name}.parquet"):
         raise refuse(Cause.CANDIDATE_CHANGED, f"candidate {candidate.candidate_id}", f"{name} was changed")
-    schema = INSTANCES if name == "instances.parquet" else FINDINGS
     return pq.read_table(io.BytesIO(data)).cast(schema)
 
 
 def recompute_root(private: Store, candidate: Candidate, *, threads: int = 4) -> str:
     """Return the root digest of the candidate's bytes as they are on the private store now, reading every object."""
-    instances = read_table(private, candidate, "instances.parquet")
+    instances = read_table(private, candidate, "instances")
 
     def read(key: str) -> str:
         try:

@@ -33,13 +33,13 @@ _ATTEMPTS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One published release. `created` is False when the same content was already there."""
+    """One published release. `changed` is False when the same content was already there."""
 
     release_id: str
     seq: int
     root: str
     counts: dict[str, int]
-    created: bool
+    changed: bool
 
 
 class _TakenError(Exception):
@@ -68,7 +68,7 @@ def publish_candidate(
     """
     _check_verdict(candidate, verdict, verdicts, approval, on)
     public.probe()
-    instances = read_table(private, candidate, "instances.parquet")
+    instances = read_table(private, candidate, "instances")
     digests = compute_digests(instances)
     if digests.root != candidate.root:
         raise refuse(Cause.CANDIDATE_CHANGED, f"candidate {candidate.candidate_id}", "its root cannot be recomputed")
@@ -76,7 +76,7 @@ def publish_candidate(
     current = log.current()
     if current is not None and current.body["root"] == candidate.root:
         point_to_head(public, signer, on)
-        return _release(current, created=False)
+        return _release(current, changed=False)
     _check_suppression(private, instances)
     with tempfile.TemporaryDirectory(prefix="sallyport-publish-", dir=scratch) as folder:
         put_objects(private, public, _transfers(instances, digests), threads=threads)
@@ -124,7 +124,7 @@ def commit_release(
         existing = log.current()
         if kind == "release" and existing is not None and existing.body["root"] == staged.body["root"]:
             point_to_head(public, signer, on)
-            return _release(existing, created=False)
+            return _release(existing, changed=False)
         try:
             put_release_files(public, release_id, staged.files)
         except _TakenError:
@@ -134,7 +134,7 @@ def commit_release(
         if append(public, signer, log, kind, staged.body):
             point_to_head(public, signer, on)
             committed = read_log(public).entries[log.seq]
-            return _release(committed, created=True)
+            return _release(committed, changed=True)
         attempt = 0
     raise refuse(Cause.OBJECT_CONFLICT, "releases", "no release id is free")
 
@@ -199,5 +199,5 @@ def _transfers(instances: pa.Table, digests: ReleaseDigests) -> list[Transfer]:
     ]
 
 
-def _release(entry: Entry, *, created: bool) -> Release:
-    return Release(entry.release_id, entry.seq, str(entry.body["root"]), dict(entry.body["counts"]), created)
+def _release(entry: Entry, *, changed: bool) -> Release:
+    return Release(entry.release_id, entry.seq, str(entry.body["root"]), dict(entry.body["counts"]), changed)

@@ -66,6 +66,11 @@ class VerifyReport:
         """Return 0, or the exit code of the first problem found."""
         return self.problems[0].exit_code if self.problems else 0
 
+    def raise_if_failed(self) -> None:
+        """Raise the first problem as a VerificationError with its own exit code."""
+        if self.problems:
+            raise refuse(self.problems[0].cause, self.problems[0].where)
+
 
 def verify(
     public: Store,

@@ -39,7 +39,7 @@ def test_a_published_candidate_verifies_in_full(tmp_path):
     _, public, candidate, release = published(tmp_path)
     report = verify(public, full=True, today=DAY)
     assert (report.status, report.problems, report.exit_code) == ("valid", (), 0)
-    assert (release.release_id, release.seq, release.root, release.created) == ("2026.11.0", 1, candidate.root, True)
+    assert (release.release_id, release.seq, release.root, release.changed) == ("2026.11.0", 1, candidate.root, True)
     assert report.counts == {"patients": 3, "studies": 3, "series": 6, "instances": 18, "size_bytes": candidate.counts["size_bytes"]}
 
 
@@ -55,7 +55,7 @@ def test_publishing_the_same_content_again_makes_no_new_release(tmp_path):
     private, public, candidate, release = published(tmp_path)
     before = tree(tmp_path / "public")
     again = publish_candidate(private, public, candidate, *approve(candidate), SIGNER, DAY.replace(day=22))
-    assert again == replace(release, created=False)
+    assert again == replace(release, changed=False)
     assert before == tree(tmp_path / "public")
 
 
