@@ -7,54 +7,40 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
+from tasks.archive_spec import (
+    Archive,
+    DicomwebArchive,
+    DimseArchive,
+    FolderArchive,
+    S3Archive,
+    Section,
+    SqlRegistry,
+    TimeZone,
+)
 from tasks.errors import UsageError
 from tasks.policy import Policy, load_policy
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FolderArchive(_Section):
-    kind: Literal["folder"] = "folder"
-    path: str = Field(title="Folder", description="Read recursively, whatever the files are called")
-
-
-class DicomwebArchive(_Section):
-    kind: Literal["dicomweb"] = "dicomweb"
-    url: str = Field(title="DICOMweb root", pattern=r"^https?://", description="https://pacs.example/dicom-web")
-
-
-class DimseArchive(_Section):
-    kind: Literal["dimse"] = "dimse"
-    host: str
-    port: int = Field(ge=1, le=65535)
-    ae_title: str = Field(title="Called AE title", min_length=1, max_length=16)
-    calling_ae_title: str = Field("SALLYPORT", min_length=1, max_length=16)
-
-
-class S3Archive(_Section):
-    kind: Literal["s3"] = "s3"
-    url: str = Field(pattern=r"^s3://", description="s3://bucket/prefix")
-
-
-Archive = Annotated[FolderArchive | DicomwebArchive | DimseArchive | S3Archive, Field(discriminator="kind")]
-
-
-class Cohort(_Section):
+class Cohort(Section):
     """Which studies are asked for; everything empty means all that the archive has."""
 
     modalities: list[str] = Field(default_factory=list, description="CT, MR, …; a study counts when one of its series does")
     since: date | None = Field(None, description="StudyDate from this day on")
     until: date | None = Field(None, description="StudyDate up to this day")
+    descriptions: list[str] = Field(default_factory=list, description="StudyDescription, with * and ?: *CHEST*; case does not matter")
     accessions: str | None = Field(None, description="CSV with one accession number a line (private)")
     patients: str | None = Field(None, description="CSV with one patient id a line (private)")
-    opt_out: str | None = Field(None, description="CSV with the patient ids who said no (private); re-read before publishing")
+    opt_out: str | SqlRegistry | None = Field(
+        default=None, description="Patients who said no: CSV or Parquet file, or a database (private); re-read before publishing"
+    )
+    consent: str | SqlRegistry | None = Field(
+        default=None, description="Patients who said yes, when only they may be released; written like opt_out"
+    )
 
     @field_validator("modalities")
     @classmethod
@@ -62,7 +48,7 @@ class Cohort(_Section):
         return [v.strip().upper() for v in value]
 
 
-class SecretSource(_Section):
+class SecretSource(Section):
     """Where the dataset's secret is; never the secret itself."""
 
     file: str | None = None
@@ -75,11 +61,11 @@ class SecretSource(_Section):
         return value.strip() if value else value
 
 
-class Approval(_Section):
+class Approval(Section):
     reviewers: int = Field(0, ge=0, le=5, description="0: the policy alone approves")
 
 
-class Workers(_Section):
+class Workers(Section):
     n: int = Field(2, ge=1, le=256, title="Workers")
     cluster: Literal["local"] = "local"
     scheduler: str | None = Field(
@@ -89,13 +75,13 @@ class Workers(_Section):
     study_timeout_seconds: int = Field(3600, ge=10)
 
 
-class Schedule(_Section):
+class Schedule(Section):
     cron: str = "0 2 * * *"
-    timezone: str = "UTC"
+    timezone: TimeZone = "UTC"
     publish_window: Literal["always", "daily", "weekly", "monthly"] = "always"
 
 
-class Spec(_Section):
+class Spec(Section):
     """What to release, from where, to where, under which policy."""
 
     dataset: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Name of the dataset: lower case, digits, hyphens")
@@ -114,6 +100,9 @@ class Spec(_Section):
     def loaded_policy(self) -> Policy:
         """Return the policy with this spec's overrides applied."""
         return load_policy(self.policy).with_gates(self.gates)
+
+
+__all__ = ["Archive", "DicomwebArchive", "DimseArchive", "FolderArchive", "S3Archive", "Spec", "parse_spec", "read_spec"]
 
 
 def read_spec(path: Path) -> Spec:
@@ -152,10 +141,12 @@ def _resolved(spec: Spec, folder: Path) -> Spec:
     def absolute(value: str | None) -> str | None:
         return str((folder / value).resolve()) if value else value
 
-    archive = spec.archive
-    if isinstance(archive, FolderArchive):
-        archive = archive.model_copy(update={"path": absolute(archive.path)})
-    cohort = spec.cohort.model_copy(update={k: absolute(getattr(spec.cohort, k)) for k in ("accessions", "patients", "opt_out")})
+    def registry(value: str | SqlRegistry | None) -> str | SqlRegistry | None:
+        return value.resolved(absolute) if isinstance(value, SqlRegistry) else absolute(value)
+
+    archive = spec.archive.resolved(absolute)
+    lists = {k: absolute(getattr(spec.cohort, k)) for k in ("accessions", "patients")}
+    cohort = spec.cohort.model_copy(update={**lists, **{k: registry(getattr(spec.cohort, k)) for k in ("opt_out", "consent")}})
     policy = spec.policy
     if "/" in policy or policy.endswith((".yaml", ".yml")):
         policy = str((folder / policy).resolve())

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from tasks.archive_spec import Archive as ArchiveSpec
 from tasks.model import PulledFile, StudyRef
 from tasks.secret import Secret
-from tasks.spec import Archive as ArchiveSpec
 from tasks.spec import Cohort
 
 
@@ -38,8 +38,18 @@ def study_key(secret: Secret, study_uid: str) -> str:
 
 def open_archive(spec: ArchiveSpec, secret: Secret, index_folder: Path) -> Archive:
     """Return the archive that the spec names. `index_folder` is private: the archive may keep its index there."""
-    if spec.kind == "folder":
-        from tasks.archive.folder import FolderArchive
+    if spec.kind == "dicomweb":
+        from tasks.archive.dicomweb import open_dicomweb
 
-        return FolderArchive(Path(spec.path), secret, index_folder)
-    raise NotImplementedError(spec.kind)
+        return open_dicomweb(spec, secret, index_folder)
+    if spec.kind == "dimse":
+        from tasks.archive.dimse import open_dimse
+
+        return open_dimse(spec, secret, index_folder)
+    if spec.kind == "s3":
+        from tasks.archive.s3 import S3Archive
+
+        return S3Archive(spec, secret, index_folder)
+    from tasks.archive.folder import FolderArchive
+
+    return FolderArchive(Path(spec.path), secret, index_folder)

@@ -6,6 +6,7 @@ Which studies exist is the archive's matter; consent is in tasks/archive/registr
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ class StudyFacts:
     modalities: frozenset[str]
     accessions: frozenset[str] = field(repr=False)
     patient_ids: frozenset[str] = field(repr=False)
+    descriptions: frozenset[str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,16 @@ class CohortFilter:
     since: str
     until: str
     modalities: frozenset[str]
+    descriptions: tuple[str, ...]  # wild cards
     accessions: frozenset[str] | None = field(repr=False)
     patient_ids: frozenset[str] | None = field(repr=False)
 
     @property
     def asks_for_all(self) -> bool:
         """Say whether no criterion is set."""
-        return not (self.since or self.until or self.modalities) and self.accessions is None and self.patient_ids is None
+        return (
+            not (self.since or self.until or self.modalities or self.descriptions) and self.accessions is None and self.patient_ids is None
+        )
 
     def admits(self, facts: StudyFacts) -> bool:
         """Say whether a study meets every criterion; what the archive does not say meets none."""
@@ -48,6 +53,7 @@ class CohortFilter:
             (not self.since or (bool(day) and day >= self.since))
             and (not self.until or (bool(day) and day <= self.until))
             and (not self.modalities or not self.modalities.isdisjoint(facts.modalities))
+            and (not self.descriptions or any(_matches(d, wanted) for d in facts.descriptions for wanted in self.descriptions))
             and (self.accessions is None or not self.accessions.isdisjoint(facts.accessions))
             and (self.patient_ids is None or not self.patient_ids.isdisjoint(facts.patient_ids))
         )
@@ -59,9 +65,16 @@ def read_cohort(cohort: Cohort) -> CohortFilter:
         since=cohort.since.strftime("%Y%m%d") if cohort.since else "",
         until=cohort.until.strftime("%Y%m%d") if cohort.until else "",
         modalities=frozenset(cohort.modalities),
+        descriptions=tuple(sorted(cohort.descriptions)),
         accessions=_read_list(cohort.accessions, "cohort.accessions", ("accession", "accession_number", "accessionnumber")),
         patient_ids=_read_list(cohort.patients, "cohort.patients", ("patient_id", "patientid", "mrn")),
     )
+
+
+def _matches(value: str, wanted: str) -> bool:
+    """Say whether a value matches a wild card (* and ?), whatever the case."""
+    pattern = "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in wanted)
+    return re.fullmatch(pattern, value, re.IGNORECASE | re.DOTALL) is not None
 
 
 def _read_list(path: str | None, where: str, headings: tuple[str, ...]) -> frozenset[str] | None:

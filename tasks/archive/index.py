@@ -1,4 +1,4 @@
-"""The index of a folder archive: one SQLite file on the private side, so that a run opens only what is new.
+"""The index of a file archive: one SQLite file on the private side, so that a run opens only what is new.
 
 It holds identified values and never leaves the vault. Walking folders and reading files do not belong here.
 """
@@ -23,7 +23,7 @@ SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE files (
     id INTEGER PRIMARY KEY, folder BLOB NOT NULL, name BLOB NOT NULL, member INTEGER NOT NULL,
-    size INTEGER NOT NULL, stamp INTEGER NOT NULL, changed INTEGER NOT NULL, kind TEXT NOT NULL, digest BLOB NOT NULL,
+    size INTEGER NOT NULL, stamp NOT NULL, changed INTEGER NOT NULL, kind TEXT NOT NULL, digest BLOB NOT NULL,
     study_uid TEXT NOT NULL, series_uid TEXT NOT NULL, sop_uid TEXT NOT NULL, sop_class_uid TEXT NOT NULL,
     study_date TEXT NOT NULL, modality TEXT NOT NULL, accession TEXT NOT NULL, description TEXT NOT NULL,
     patient_id TEXT NOT NULL, issuer TEXT NOT NULL
@@ -40,7 +40,7 @@ CREATE TABLE patients (study_uid TEXT NOT NULL, issuer TEXT NOT NULL, patient_id
 CREATE INDEX studies_of_patient ON patients (issuer, patient_id, study_uid);
 CREATE TABLE dirty (study_uid TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-# `member` is -1 for a file, n for the n-th member of a zip file. `stamp` is mtime in ns, or a member's CRC-32.
+# `member` is -1 for a file, n for the n-th member of a zip file. `stamp` is mtime in ns, an object's ETag, or a member's CRC-32.
 # `kind`: "object", "stray" (belongs to no study), "unreadable", "zip" (the container itself, which is no input of its own).
 
 
@@ -52,7 +52,7 @@ class Entry:
     name: bytes = field(repr=False)
     member: int
     size: int
-    stamp: int
+    stamp: int | str
     changed: int
     kind: str
     digest: bytes = field(default=b"", repr=False)
@@ -70,8 +70,8 @@ class IndexedStudy:
     patient_last_study_date: str = field(repr=False)
 
 
-class FolderIndex:
-    """What a folder held when it was last walked. One writer at a time; readers open it read-only."""
+class FileIndex:
+    """What a tree of files held when it was last walked. One writer at a time; readers open it read-only."""
 
     def __init__(self, path: Path, secret: Secret) -> None:
         self._path, self._key = path, secret.key("archive-fingerprint")
@@ -101,9 +101,7 @@ class FolderIndex:
     def reader(self) -> sqlite3.Connection:
         """Open for reading; ReleaseError when the folder was never walked from here."""
         if not self._path.is_file():
-            raise ReleaseError(
-                "archive", "the folder has not been indexed on this machine", "run find_studies first, with the same index folder"
-            )
+            raise ReleaseError("archive", "has not been indexed on this machine", "run find_studies first, with the same index folder")
         return self._connect("ro")
 
     def _connect(self, mode: str) -> sqlite3.Connection:
@@ -198,6 +196,14 @@ def facts_of(connection: sqlite3.Connection, study_uid: str) -> tuple[dict[str, 
         found[kind].add(value)
     ids = connection.execute("SELECT patient_id FROM patients WHERE study_uid = ?", (study_uid,))
     return {kind: frozenset(values) for kind, values in found.items()}, frozenset(row[0] for row in ids)
+
+
+def rows_of(connection: sqlite3.Connection, folder: bytes, name: bytes) -> list[tuple[int, int, int, int | str, int, int]]:
+    """Return (row id, member, size, stamp, changed, was readable) of one file and of its members, the file first."""
+    return connection.execute(
+        "SELECT id, member, size, stamp, changed, kind <> 'unreadable' FROM files WHERE folder = ? AND name = ? ORDER BY member",
+        (folder, name),
+    ).fetchall()
 
 
 _FILE = "SELECT id, folder, name, member, size, stamp, changed, kind, digest FROM files "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,8 +12,12 @@ from typing import BinaryIO
 MAX_RATIO = 1100  # deflate cannot do better than 1032:1 (RFC 1951), so more means overlapping members
 MAX_MEMBER_BYTES = 16 << 30
 MAX_DIRECTORY_BYTES = 256 << 20
+_ZIP64 = 0xFFFFFFFF  # the size stands elsewhere
 
-Failures = (zipfile.BadZipFile, zipfile.LargeZipFile, RuntimeError, NotImplementedError, EOFError, struct.error, ValueError, OverflowError)
+Failures = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error),
+    *(RuntimeError, NotImplementedError, EOFError, ValueError, OverflowError),
+)
 """What zipfile raises for damaged, encrypted or unknown containers (RuntimeError: encrypted)."""
 
 
@@ -22,21 +26,19 @@ def is_zip(start: bytes) -> bool:
     return start[:4] in (b"PK\x03\x04", b"PK\x05\x06") and start[128:132] != b"DICM"
 
 
-def open_zip(path: Path) -> zipfile.ZipFile | None:
-    """Open a zip file; None when it is damaged, or claims more than a zip of its size can hold."""
+def open_zip(file: BinaryIO, size: int) -> zipfile.ZipFile | None:
+    """Open a zip file of `size` bytes; None when it is damaged, or claims more than a zip of its size can hold."""
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            file.seek(max(0, size - 65_557))
-            tail = file.read()
-            at = tail.rfind(b"PK\x05\x06")
-            if at < 0 or (struct.unpack_from("<I", tail, at + 12)[0] > MAX_DIRECTORY_BYTES and size < MAX_DIRECTORY_BYTES):
-                return None
-        container = zipfile.ZipFile(path)
-    except (*Failures, zipfile.error):
+        file.seek(max(0, size - 65_557))
+        tail = file.read(65_557)
+        at = tail.rfind(b"PK\x05\x06")
+        directory = struct.unpack_from("<I", tail, at + 12)[0] if at >= 0 else size + 1
+        if directory > min(MAX_DIRECTORY_BYTES, size) and directory != _ZIP64:
+            return None
+        container = zipfile.ZipFile(file)
+    except Failures:
         return None
-    if sum(m.file_size for m in container.infolist()) > MAX_RATIO * max(size, 1) or container.start_dir > size:
-        container.close()
+    if sum(m.file_size for m in container.infolist()) > MAX_RATIO * max(size, 1):
         return None
     return container
 
@@ -55,6 +57,16 @@ def within_limits(member: zipfile.ZipInfo) -> bool:
     )
 
 
-def seekable(stream: BinaryIO) -> BinaryIO:
-    """Return a stream that can be read at any offset that lies ahead."""
-    return stream if stream.seekable() else io.BytesIO(stream.read(1 << 20))
+def unpack(container: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, limit: int | None) -> None:
+    """Write a member to `target`, at most `limit` bytes of it. One that may not be unpacked or is damaged ends early."""
+    left = member.file_size if limit is None else min(member.file_size, limit)
+    with target.open("xb") as copy:
+        if not within_limits(member):
+            return  # accounted for as an empty file
+        try:
+            with container.open(member) as stream:
+                while left > 0 and (chunk := stream.read(min(left, 1 << 20))):
+                    copy.write(chunk)
+                    left -= len(chunk)
+        except Failures:
+            return  # judged as what could be read of it

@@ -14,7 +14,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from tasks.archive import folder as folder_module
+from tasks.archive import files as files_module
 from tasks.archive import open_archive
 from tasks.archive.folder import FolderArchive
 from tasks.errors import ReleaseError
@@ -64,13 +64,13 @@ def pull_all(archive: FolderArchive, refs: list[StudyRef], into: Path) -> dict[s
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one whenever a header is read."""
     calls: list[int] = []
-    real = folder_module.read_header
+    real = files_module.read_header
 
     def counting(read_at):
         calls.append(1)
         return real(read_at)
 
-    monkeypatch.setattr(folder_module, "read_header", counting)
+    monkeypatch.setattr(files_module, "read_header", counting)
     return calls
 
 
