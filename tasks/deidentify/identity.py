@@ -40,11 +40,11 @@ class PatientIdentifiers:
 # Which of our fields an attribute feeds, by keyword; PN, DA and DT are recognised by their VR wherever they stand.
 _FIELDS: dict[str, tuple[str, ...]] = {
     "ids": (
-        "PatientID", "OtherPatientIDs", "AccessionNumber", "StudyID", "AdmissionID", "IssueDateOfImagingServiceRequest",
+        "PatientID", "OtherPatientIDs", "AccessionNumber", "StudyID", "AdmissionID",
         "ServiceEpisodeID", "FillerOrderNumberImagingServiceRequest", "PlacerOrderNumberImagingServiceRequest",
         "FillerOrderNumberProcedure", "PlacerOrderNumberProcedure", "RequestedProcedureID", "ScheduledProcedureStepID",
         "PerformedProcedureStepID", "MedicalRecordLocator", "InsurancePlanIdentification", "SpecimenIdentifier",
-        "ContainerIdentifier", "SpecimenAccessionNumber", "PatientBirthName", "RETIRED_OtherStudyNumbers", "OtherStudyNumbers",
+        "ContainerIdentifier", "SpecimenAccessionNumber", "OtherStudyNumbers",
         "ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID", "PersonIdentificationCode", "PatientCareProviderID",
     ),
     "places": (
@@ -53,7 +53,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
         "RegionOfResidence", "VerifyingOrganization", "IssuerOfPatientID", "IssuerOfAdmissionID", "ResponsibleOrganization",
         "OrderEntererLocation", "CustodialOrganizationName", "ScheduledPerformedLocation", "PerformedLocation",
         "ScheduledProcedureStepLocation", "ClinicalTrialSiteName", "ClinicalTrialSiteID", "InstitutionalDepartmentTypeName",
-        "SecondaryReviewerName", "BranchOfService", "CountryOfResidence_",
+        "SecondaryReviewerName", "BranchOfService",
     ),
     "contacts": (
         "PatientTelephoneNumbers", "PatientTelecomInformation", "ReferringPhysicianTelephoneNumbers", "PersonTelephoneNumbers",
@@ -62,7 +62,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "devices": (
         "StationName", "DeviceSerialNumber", "ScheduledStationName", "PerformedStationName", "StationAETitle", "GantryID",
         "ScheduledStationAETitle", "PerformedStationAETitle", "SecondaryCaptureDeviceID", "HardcopyDeviceID", "DetectorID",
-        "PlateID", "CassetteID", "GeneratorID", "TreatmentMachineName", "UniqueDeviceIdentifier", "DeviceUID_", "NetworkID",
+        "PlateID", "CassetteID", "GeneratorID", "TreatmentMachineName", "UniqueDeviceIdentifier", "NetworkID",
         "RetrieveAETitle", "ScheduledStudyLocationAETitle", "RequestingAE", "SourceApplicationEntityTitle", "XRaySourceID",
         "PrintQueueID", "ReceivingApplicationEntityTitle", "SendingApplicationEntityTitle", "ScannerID",
     ),

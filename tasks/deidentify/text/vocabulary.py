@@ -1,0 +1,98 @@
+# ruff: noqa: SIM905, E501 - word lists read as prose; a row of the table is one pattern
+"""Which words are clinical or general vocabulary, and which are names: the word lists of `data/` and word formation.
+
+Where a word stands in a text is judged elsewhere in this package.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from importlib import resources
+
+
+@cache
+def words(name: str) -> frozenset[str]:
+    """Return the words of one list in `data/` (folded, lower case)."""
+    text = (resources.files(__package__) / "data" / f"{name}.txt").read_text("utf-8")
+    return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
+
+
+@cache
+def clinical() -> frozenset[str]:
+    """Return the clinical words, the standard's own words among them."""
+    return words("clinical") | words("dicom") | MONTHS_AND_DAYS
+
+
+@cache
+def given_names() -> frozenset[str]:
+    return words("given_names")
+
+
+@cache
+def surnames() -> frozenset[str]:
+    return words("surnames")
+
+
+@cache
+def eponyms() -> frozenset[str]:
+    return words("eponyms")
+
+
+MONTHS_AND_DAYS = frozenset(
+    "january february march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct"
+    " nov dec monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun".split()
+)
+# Endings that Latin, Greek and the trade give to findings, procedures and structures, in the languages of the lists.
+_ENDINGS = re.compile(
+    r"(?:itis|itides|osis|oses|otic|oma|omas|omata|omatous|pathy|pathies|pathic|plasty|plastie|plastik|ectomy|ectomie|ektomie|ectomia|tomy|tomie|stomy|stomie"
+    r"|scopy|scopie|skopie|scopia|graphy|graphie|grafie|grafia|gram|gramm|grams|gramme|algia|algie|emia|aemia|uria|urie|lysis|lytic|lith|liths|lithiasis"
+    r"|megaly|megalie|penia|penie|plasia|plasie|plegia|paresis|phasia|rrhage|rrhagia|rrhea|rrhoea|sclerosis|sclerotic|stenosis|trophy|trophic|trophie|ectasis|ectasia"
+    r"|genic|genous|cele|cyst|cystic|derm|dermal|cardial|cranial|cerebral|costal|dural|hepatic|nephric|neural|ocular|osseous|peritoneal|pleural|renal|spinal|thoracic"
+    r"|vascular|vertebral|articular|muscular|lateral|lateralis|medial|medialis|ventral|dorsal|isation|ization|ations|ation|ational|ability|ically|ologic|ological|ologist|ology|ologie|logia"
+    r"|ungen|ung|heit|keit|schaft|isch|ische|ischer|ischen|isches|lich|liche|licher|liches|lichen|ierung|ierte|ierter|ectopia|oidal|oideus|oideum|iform|meter|metry|metrie|scope|tion|tions|cion|ciones|zione|zioni|cao|coes|aire|aires|ique|iques|eux|euse)$"
+)
+_SUFFIXES = ("s", "es", "ed", "d", "ing", "ly", "al", "ic", "er", "ers", "e", "en", "n", "a", "ness", "y", "ies", "ment")
+_PREFIXES = (
+    "anti", "auto", "bi", "cardio", "cerebro", "co", "de", "dis", "endo", "epi", "extra", "fronto", "gastro", "hemi", "hepato", "hyper", "hypo", "inter", "intra",
+    "infra", "iso", "macro", "micro", "mid", "multi", "myo", "nephro", "neuro", "non", "osteo", "para", "parieto", "peri", "pneumo", "poly", "post", "pre",
+    "pseudo", "re", "retro", "semi", "sub", "super", "supra", "trans", "tri", "ultra", "un", "veno", "angio", "echo", "electro", "radio", "thermo", "occipito", "temporo",
+    "antero", "postero", "latero", "medio", "dorso", "ventro", "cranio", "cervico", "thoraco", "lumbo", "sacro", "costo", "sterno", "vesico", "uretero", "pyelo",
+)  # fmt: skip
+
+
+@lru_cache(maxsize=65536)
+def is_known(word: str) -> bool:
+    """Say whether a folded word is clinical or general vocabulary, inflected or compounded forms included."""
+    return is_clinical(word) or word in words("english")
+
+
+@lru_cache(maxsize=65536)
+def is_clinical(word: str) -> bool:
+    """Say whether a folded word is clinical vocabulary: listed, formed from a listed word, or formed as the trade does."""
+    listed = clinical()
+    if word in listed:
+        return True
+    if is_name(word):
+        return False
+    if len(word) >= 7 and _ENDINGS.search(word):
+        return True
+    stems = [word[: -len(suffix)] for suffix in _SUFFIXES if word.endswith(suffix) and len(word) - len(suffix) >= 4]
+    if any(stem in listed for stem in stems):
+        return True
+    for prefix in _PREFIXES:
+        rest = word[len(prefix) :]
+        if word.startswith(prefix) and len(rest) >= 4 and (rest in listed or rest in words("english")):
+            return True
+    # compounds, as German makes them: Leber|metastasen, Oberbauch|sonographie
+    return len(word) >= 9 and any(word[:i] in listed and (word[i:] in listed or word[i + 1 :] in listed) for i in range(4, len(word) - 3))
+
+
+def is_name(word: str) -> bool:
+    """Say whether a folded word is a listed given or family name."""
+    return word in given_names() or word in surnames()
+
+
+def is_only_name(word: str) -> bool:
+    """Say whether a folded word is a listed name and nothing else: no word, no eponym."""
+    return is_name(word) and word not in clinical() and word not in words("english") and word not in eponyms()
