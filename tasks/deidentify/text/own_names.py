@@ -66,14 +66,14 @@ class OwnNames:
         ideographs: set[str] = set()
         initials: set[str] = set()
         for name in names:
-            components = [c for c in re.split(r"[\^,]+", name) if c.strip()]
+            components = [c for c in re.split(r"[\^,]", name)[:3] if c.strip()]  # prefix and suffix are no names
             if _CJK.search(name):
                 ideographs |= _ideographs(components)
                 continue
-            tokens = [t for c in components[:3] for t in _WORD.findall(c)]
+            tokens = [t for c in components for t in _WORD.findall(c)]
             if not tokens or all(folded(t) in _PLACEHOLDERS for t in tokens):
                 continue
-            kept = [t for t in tokens if folded(t) not in _PLACEHOLDERS]
+            kept = [t for t in tokens if folded(t) not in _PLACEHOLDERS | _TITLES]
             for token in kept:
                 for form in spellings(token):
                     _add_part(form, parts, initials)
@@ -82,7 +82,7 @@ class OwnNames:
                         for piece in form.split("'"):
                             if len(piece) > 3:
                                 _add_part(piece, parts, initials)
-            glued |= _glued([min(spellings(t), key=lambda s: (len(s), s)) for c in components[:3] for t in _WORD.findall(c)])
+            glued |= _glued([min(spellings(t), key=lambda s: (len(s), s)) for c in components for t in _WORD.findall(c)])
             initials.add("".join(folded(t)[0] for t in kept))
         sure = [p for p, part in parts.items() if part.strength == "sure" and p not in eponyms()]
         near = {drop: p for p in sure if len(p) >= 6 for drop in _drops(p)}
