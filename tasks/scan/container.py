@@ -33,7 +33,10 @@ _JPEG_2000 = {
     "1.2.840.10008.1.2.4.203",
 }
 _ENCODERS = re.compile(
-    rb"Creat(?:ed by|or:?) |Kakadu|Kdu-|LEAD Technologies|CREATOR: gd-jpeg|JPEG Encoder|IJG|Aware|Independent JPEG", re.I
+    rb"(?:Created (?:by|with|using)|Creator:?|Encoded by|Compressed by)?[ :]*"
+    rb"(?:OpenJPEG|GIMP|The GIMP|Kakadu|Kdu-|JasPer|LEAD Technologies|gd-jpeg|JPEG Encoder|Aware|IJG|ImageMagick|FFmpeg|Lavc|Grok|Photoshop)"
+    rb"[ -~\s\0]*$",
+    re.I,
 )
 
 
