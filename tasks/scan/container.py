@@ -34,7 +34,7 @@ _JPEG_2000 = {
 }
 _ENCODERS = re.compile(
     rb"(?:Created (?:by|with|using)|Creator:?|Encoded by|Compressed by)?[ :]*"
-    rb"(?:OpenJPEG|GIMP|The GIMP|Kakadu|Kdu-|JasPer|LEAD Technologies|gd-jpeg|JPEG Encoder|Aware|IJG|ImageMagick|FFmpeg|Lavc|Grok|Photoshop)"
+    rb"(?:(?:GDCM/)?OpenJPEG|(?:The )?GIMP|Kakadu|Kdu-|JasPer|LEAD Technologies|gd-jpeg|JPEG Encoder|Aware|IJG|ImageMagick|FFmpeg|Lavc)"
     rb"[ -~\s\0]*$",
     re.I,
 )
@@ -111,8 +111,8 @@ def _unused_bits(walk: Walk, pixels: Element, length: int, facts: dict[int, int]
     if not above.any():
         return
     # a negative number fills them with its sign, whatever Pixel Representation says; a drawing does not
-    negative = (words >> np.uint16(high)) & np.uint16(1)
-    if np.array_equal(above, negative * mask) or not (above[negative == 0].any() or (above[negative == 1] != mask).any()):
+    filled = words[above != 0]
+    if np.all(filled & mask == mask) and np.all(filled >> np.uint16(high) & np.uint16(1)):
         return
     yield Flaw("unused high bits", "overlay", 0.7)
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from tasks.scan.walk import Walk, implied_vr, tag_text
+from tasks.scan.walk import Walk, implied_vr
 
 _NUMBERS = {
     "IS": re.compile(rb" *[+-]?\d{1,12} *$"),
     "DS": re.compile(rb" *[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)? *$|(?i: *[+-]?(?:nan|inf) *$)"),
     "DA": re.compile(rb" *(?:1[89]|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]) *$"),
-    "TM": re.compile(rb" *(?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)? *$"),
+    "TM": re.compile(rb" *(?:[01]\d|2[0-3]):?(?:[0-5]\d:?(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)? *$"),
     "DT": re.compile(rb" *(?:1[89]|20)\d\d(?:\d\d){0,5}(?:\.\d{1,6})?(?:[+-]\d{4})? *$"),
     "AS": re.compile(rb" *\d{3}[DWMY] *$"),
     "UI": re.compile(rb"[0-9]+(?:\.[0-9]+)*[\0 ]*$"),
@@ -30,12 +30,12 @@ _ENUMERATED = {
     0x00280302: {b"YES", b"NO"},
     0x00280303: {b"MODIFIED", b"REMOVED", b"UNMODIFIED"},
     0x00282110: {b"00", b"01"},
-    0x00080005: None,
 }
 """Enumerated values (PS3.3) where anything else can only be a mistake, or hide something."""
 _TEXTS = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))
 _CODED = re.compile(rb"[\x20-\x7e]{0,64}$")
 _OLDEST_YEARS = 90
+_MANY_NUMBERS = 512
 
 
 class Stray(NamedTuple):
@@ -55,6 +55,8 @@ def strays(tag: int, vr: str, raw: bytes) -> tuple[Stray, ...]:
         found.append(Stray("text", "T2.vr", 0.7))
     shape = _NUMBERS.get(vr)
     if shape is not None:
+        if len(raw) > _MANY_NUMBERS:
+            return (Stray("text", "T2.domain", 0.8),) if raw.translate(None, b"0123456789+-.eE\\ \0") else ()
         parts = raw.split(b"\\") if vr != "UI" else raw.rstrip(b"\0 ").split(b"\\")
         if any(part.strip(b" \0") and not shape.match(part.rstrip(b"\0")) for part in parts):
             found.append(Stray("text", "T2.domain", 0.8))
@@ -82,21 +84,8 @@ def undecided(walk: Walk) -> Iterator[tuple[int, Stray]]:
                 creators.setdefault(hash((parent, item, group)), set()).add(low)
             elif low >= 0x1000 and low >> 8 not in creators.get(hash((parent, item, group)), ()):
                 yield index, Stray("private", "T2.undecided", 0.8)
-        elif end > start and low != 0 and implied_vr(tag) == "UN" and group not in (0x0002, 0xFFFE, 0xFFFC) and not _is_recent(tag):
+        elif end > start and low != 0 and implied_vr(tag) == "UN" and group not in (0x0002, 0xFFFC):
             yield index, Stray("unknown", "T2.undecided", 0.6)
-
-
-@lru_cache(maxsize=1)
-def _recent() -> frozenset[str]:
-    from importlib import resources
-
-    text = (resources.files(__package__) / "data" / "recent_tags.txt").read_text("utf-8")
-    return frozenset(line.split()[0] for line in text.splitlines() if line.startswith("("))
-
-
-def _is_recent(tag: int) -> bool:
-    """Say whether PS3.6 has the tag although pydicom's dictionary does not yet."""
-    return tag_text(tag) in _recent()
 
 
 def misdeclared(walk: Walk) -> Iterator[tuple[str, Stray]]:

@@ -53,7 +53,7 @@ _KIND = {
 
 _BIRTH_DATE = 0x00100030
 _STUDY_DATE = 0x00080020
-_ISSUED_DATES_EXEMPT = frozenset((0x0008010D, 0x00080106, 0x00080107, 0x00181022))  # versions of context groups: public constants
+PUBLIC_DATES = frozenset((0x0008010D, 0x00080106, 0x00080107, 0x00181022))  # versions of context groups: public constants
 _CLASS_UIDS = frozenset(
     (
         0x00020002, 0x00020010, 0x00020012, 0x00080016, 0x0008001A, 0x0008001B, 0x00080062, 0x0008010C, 0x00080117, 0x00080118, 0x00081150,
@@ -63,6 +63,7 @@ _CLASS_UIDS = frozenset(
 """UI attributes that name a class, a scheme or software, not a thing of this patient."""
 
 _TECHNICAL = frozenset((0x00080060, 0x00080070, 0x00081090, 0x00181020))
+_NO_DAY = "19000101"  # what software writes when it knows no date
 _DICOM_ROOT = "1.2.840.10008."
 
 
@@ -98,7 +99,7 @@ def collect_identity(files: Iterable[PulledFile]) -> SourceIdentity:
             if vr == "UI":
                 uids.update(_instance_uids(tag, raw))
             elif vr in ("DA", "DT"):
-                found = _days(raw) if tag not in _ISSUED_DATES_EXEMPT else ()
+                found = _days(raw) if tag not in PUBLIC_DATES else ()
                 dates.update(found)
                 if tag == _STUDY_DATE:
                     study_dates.update(found)
@@ -136,7 +137,14 @@ def _instance_uids(tag: int, raw: bytes) -> Iterator[str]:
 def _days(raw: bytes) -> Iterator[str]:
     for part in raw.decode("latin-1").split("\\"):
         day = part.strip(" \0")[:10].replace(".", "").replace("-", "").replace("/", "")[:8]
-        if len(day) == 8 and day.isdigit() and "1850" <= day[:4] <= "2100" and "01" <= day[4:6] <= "12" and "01" <= day[6:] <= "31":
+        if (
+            len(day) == 8
+            and day.isdigit()
+            and "1851" <= day[:4] <= "2100"
+            and day != "19000101"
+            and "01" <= day[4:6] <= "12"
+            and "01" <= day[6:] <= "31"
+        ):
             yield day
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from enum import IntFlag
 from typing import NamedTuple
 
 from tasks.scan.dates import spelled_dates
+from tasks.scan.derived import derivable_codes
 from tasks.scan.identity import SourceIdentity
 from tasks.scan.vocabulary import fold, is_placeholder, technical_words
 
 
-class Guard(IntFlag):
-    """When an occurrence counts. Flags combine."""
+class Guard:
+    """When an occurrence counts: flags that combine, plain integers because every occurrence in every file is asked."""
 
     NONE = 0
     WORD = 1  # no letter or digit on either side
@@ -36,7 +36,7 @@ class Needle(NamedTuple):
     spelling: str
     kind: str
     rule: str
-    guard: Guard
+    guard: int
 
 
 _NAME_SPLIT = re.compile(r"[\^\s,.;\-_/&()'’`]+")
@@ -60,6 +60,8 @@ def spellings(identity: SourceIdentity) -> Iterator[Needle]:
         for spelling in spelled_dates(day):
             guard = Guard.DAY | Guard.UNDOTTED if spelling.isdigit() else Guard.NUMBER | Guard.UNDOTTED
             yield Needle(spelling, "birth_date" if day in birthdays else "date", f"T1.date:{day}", guard | Guard.TEXT)
+    for kind, code in derivable_codes(identity):
+        yield Needle(code, kind, "T5.derivable", Guard.NONE)
     for uid in identity.uids:
         guard = Guard.LEFT_NUMBER | Guard.NUMBER if len(uid) >= 12 else Guard.WHOLE
         yield Needle(uid.lower(), "uid", "T5.source_uid", guard)
@@ -111,7 +113,7 @@ def _name_part(kind: str, part: str, words: frozenset[str]) -> Iterator[Needle]:
         if len(part) >= 5 and not part.isdigit():
             yield Needle(part, kind, "T1.exact", Guard.WORD | Guard.TEXT)
         return
-    if part in words or len(part) < 3:
+    if len(part) < 3 or part in words or _is_compound(part, words):
         return
     yield Needle(part, kind, "T1.exact", Guard.WORD | (Guard.NONE if len(part) >= 5 else Guard.LABEL))
     if len(part) >= 5:
@@ -119,6 +121,11 @@ def _name_part(kind: str, part: str, words: frozenset[str]) -> Iterator[Needle]:
             for variant in {part, part.title(), part.upper()}:
                 yield _needle(variant.encode(codec), kind, "T1.encoded", Guard.NONE)
         yield from _disguised(part, kind)
+
+
+def _is_compound(part: str, words: frozenset[str]) -> bool:
+    """Say whether a part is two words of the trade written as one: HEADNECK."""
+    return any(part[:i] in words and part[i:] in words for i in range(4, len(part) - 3))
 
 
 def _encoded(part: str, kind: str, rule: str) -> Iterator[Needle]:
@@ -213,5 +220,5 @@ def _disguised(text: str, kind: str) -> Iterator[Needle]:
                 yield Needle(inner.lower(), kind, "T1.base64", Guard.NONE)
 
 
-def _needle(raw: bytes, kind: str, rule: str, guard: Guard) -> Needle:
+def _needle(raw: bytes, kind: str, rule: str, guard: int) -> Needle:
     return Needle(raw.lower().decode("latin-1"), kind, rule, guard)

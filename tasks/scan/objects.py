@@ -10,13 +10,21 @@ from datetime import timedelta
 from tasks.model import Finding
 from tasks.scan.container import flaws
 from tasks.scan.dates import as_day, is_shifted, shift_between
-from tasks.scan.identity import SourceIdentity
+from tasks.scan.derived import derivable_uids
+from tasks.scan.domains import misdeclared, strays, undecided
+from tasks.scan.fuzzy import near_misses
+from tasks.scan.identity import PUBLIC_DATES, SourceIdentity
 from tasks.scan.patterns import shapes
 from tasks.scan.search import search
 from tasks.scan.vocabulary import is_placeholder
 from tasks.scan.walk import Element, Walk
 
 _SCORES = {"T1.exact": 1.0, "T1.squashed": 0.9, "T1.initial": 0.8, "T1.part": 0.7, "T1.hex": 1.0, "T1.base64": 1.0, "T1.encoded": 1.0}
+FUZZY_SCORE = 0.45
+"""Below what holds an object: a person decides about near misses (gate T1, ask)."""
+_LONGEST_TEXT = 1 << 20
+_BINARY = frozenset(("OB", "OW", "OF", "OD", "OL", "OV", "US", "SS", "UL", "SL", "FL", "FD", "UN", "SQ", "AT", "SV", "UV"))
+_DATES = frozenset(("DA", "DT"))
 _FREE_TEXT = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "UR", "PN"))
 _STANDARD_TEXT = frozenset(
     (0x00080005, 0x00080070, 0x00081090, 0x00080100, 0x00080102, 0x00120063, 0x00181020, 0x00080103, 0x00080018, 0x00020013, 0x00100020)
@@ -36,10 +44,26 @@ def scan_walk(walk: Walk, identity: SourceIdentity, sop_instance_uid: str) -> li
         add(hit.place, hit.kind, hit.rule, _SCORES.get(hit.rule, 0.9))
     for flaw in flaws(walk, sop_instance_uid):
         add(flaw.place, flaw.kind, "T6.container", flaw.score)
+    for index, stray in undecided(walk):
+        add(walk.place(index), stray.kind, stray.rule, stray.score)
+    for place, stray in misdeclared(walk):
+        add(place, stray.kind, stray.rule, stray.score)
     shift = _shift(walk, identity)
+    derivable = derivable_uids(identity)
     for index, element in enumerate(walk.elements):
-        if element.vr in _FREE_TEXT and element.end > element.start and element.tag not in _STANDARD_TEXT:
-            for kind, rule, score in _text_findings(walk, element, identity, shift):
+        vr, length = element.vr, element.end - element.start
+        if not length or length > _LONGEST_TEXT or vr in _BINARY:
+            continue
+        raw = walk.value(element)
+        for stray in strays(element.tag, vr, raw):
+            add(walk.place(index), stray.kind, stray.rule, stray.score)
+        if vr == "UI" and derivable and not derivable.isdisjoint(raw.rstrip(b"\0 ").decode("latin-1").split("\\")):
+            add(walk.place(index), "uid", "T5.derivable", 0.9)
+        elif vr in _DATES and shift is not None and element.tag not in PUBLIC_DATES:
+            if any(d and not is_shifted(d, shift, identity.dates) for d in map(as_day, raw.decode("latin-1").split("\\"))):
+                add(walk.place(index), "date", "T10.offset", 0.4)
+        elif vr in _FREE_TEXT and element.tag not in _STANDARD_TEXT:
+            for kind, rule, score in _text_findings(element, raw, identity, shift):
                 add(walk.place(index), kind, rule, score)
     return [Finding(sop_instance_uid, place, kind, rule, score) for (place, kind, rule), score in sorted(found.items())]
 
@@ -49,11 +73,11 @@ def _shift(walk: Walk, identity: SourceIdentity) -> timedelta | None:
     return shift_between(identity.study_dates, [d for d in days if d])
 
 
-def _text_findings(walk: Walk, element: Element, identity: SourceIdentity, shift: timedelta | None) -> list[tuple[str, str, float]]:
-    text = walk.value(element).decode("utf-8", "replace").strip(" \0")
+def _text_findings(element: Element, raw: bytes, identity: SourceIdentity, shift: timedelta | None) -> list[tuple[str, str, float]]:
+    text = raw.decode("utf-8", "replace").strip(" \0")
     if element.vr == "PN":
         return [] if is_placeholder(text) or _is_pseudonym(text) else [("person_name", "T3.name", 0.9)]
-    findings = []
+    findings = [(kind, "T1.fuzzy", FUZZY_SCORE) for kind in near_misses(text, identity)]
     for shape in shapes(text):
         if shape.kind != "date":
             findings.append((shape.kind, "T3.shape", shape.score))

@@ -118,12 +118,12 @@ class _Context:
         return "preamble" if position < len(self.walk.preamble) else "between elements"
 
     @staticmethod
-    def _may_hold(guard: Guard, vr: str) -> bool:
+    def _may_hold(guard: int, vr: str) -> bool:
         if guard & Guard.LABEL:
             return vr in _LABELS
         return not guard & (Guard.TEXT | Guard.WHOLE) or vr in _TEXTS
 
-    def _counts(self, raw: bytes, span: tuple[int, int], offset: int, guard: Guard, element: Element | None) -> bool:
+    def _counts(self, raw: bytes, span: tuple[int, int], offset: int, guard: int, element: Element | None) -> bool:
         first, last = span
         if element is not None and element.tag in PIXELS:
             shortest = _SHORTEST_IN_COMPRESSED if self.walk.fragments else _SHORTEST_IN_PIXELS
