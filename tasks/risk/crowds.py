@@ -36,6 +36,12 @@ def measure_crowds(profiles: Profiles) -> Crowds:
     return Crowds(int(row[0]), int(row[1]), profiles.patients)
 
 
+def class_sizes(profiles: Profiles) -> dict[int, int]:
+    """Return how many classes there are of every size."""
+    rows = profiles.connection.execute(f"SELECT n, count(*) FROM ({_sizes(profiles.codes)}) GROUP BY n ORDER BY n").fetchall()  # noqa: S608 - codes
+    return {int(size): int(count) for size, count in rows}
+
+
 def patients_below(profiles: Profiles, k: int) -> int:
     """Count the patients with a class of fewer than k."""
     key = ", ".join(("true", *profiles.codes))

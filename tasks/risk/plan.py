@@ -13,6 +13,7 @@ import pyarrow as pa
 from tasks.policy.gates import GatePolicy
 from tasks.risk.measures import Measure, as_risk_table
 from tasks.risk.profiles import Profiles, check_roles, read_profiles
+from tasks.risk.search import find_levels, read_lattice
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +29,38 @@ class Suppression:
     reached: bool = True
 
 
-def plan_suppression(instances: pa.Table, policy: GatePolicy) -> Suppression:
-    """Find whom to hold back so that every crowd left has at least k patients, under the policy's cap.
+def plan_suppression(instances: pa.Table, policy: GatePolicy, frozen: Mapping[str, int] | None = None) -> Suppression:
+    """Find the levels, and whom to hold back, so that every crowd left has at least k patients, under the policy's cap.
 
-    Exact: after holding back, no class of quasi-identifiers has fewer than k distinct patients. The result does not depend on
-    the order of rows.
+    Exact: with the columns at these levels and those patients held back, no class of quasi-identifiers has fewer than k
+    distinct patients. `frozen`: the levels of an earlier release of this dataset; granularity never changes between
+    releases, so then only patients are held back. The result does not depend on the order of rows.
     """
     check_roles(instances.column_names, policy)
     profiles = read_profiles(instances, policy)
-    held = patients_to_hold(profiles, policy.k)
     cap = int(policy.max_suppressed * profiles.patients)
-    reached = len(held) <= cap and len(held) < max(profiles.patients, 1)
-    share = len(held) / profiles.patients if profiles.patients else 0.0
-    measures = as_risk_table(
-        [Measure("K1", "share of patients held back", share, profiles.patients, "block", at_most=policy.max_suppressed)]
-    )
-    return Suppression(frozenset(held) if reached else frozenset(), measures, dict.fromkeys(profiles.names, 0), reached)
+    exact = dict.fromkeys(profiles.names, 0)
+    if policy.k == 1 or not profiles.patients:
+        return _plan(set(), profiles.patients, policy, exact, reached=profiles.patients > 0)
+    levels = {n: frozen.get(n, 0) for n in profiles.names} if frozen is not None else _levels(profiles, policy, cap)
+    if levels is None:
+        return _plan(set(), profiles.patients, policy, exact, reached=False)
+    shown = read_profiles(instances, policy, levels) if any(levels.values()) else profiles
+    held = patients_to_hold(shown, policy.k)
+    reached = len(held) <= cap and len(held) < profiles.patients
+    return _plan(held if reached else set(), profiles.patients, policy, levels, reached)
+
+
+def _levels(profiles: Profiles, policy: GatePolicy, cap: int) -> Mapping[str, int] | None:
+    if profiles.patients < policy.k:
+        return None
+    return find_levels(read_lattice(profiles, policy), profiles.names, policy, cap)
+
+
+def _plan(held: set[str], patients: int, policy: GatePolicy, levels: Mapping[str, int], reached: bool) -> Suppression:
+    share = len(held) / patients if patients and reached else float(not reached)
+    measure = Measure("K1", "share of patients held back", share, patients, "block", at_most=policy.max_suppressed)
+    return Suppression(frozenset(held), as_risk_table([measure]), dict(levels), reached)
 
 
 def patients_to_hold(profiles: Profiles, k: int) -> set[str]:

@@ -114,18 +114,43 @@ def _number_rows(connection: Any, shown: list[str]) -> None:
     connection.execute("DROP TABLE seen")
 
 
+def level_codes(profiles: Profiles, index: int, column: ColumnRole, level: int) -> Any:
+    """Return an array that gives, for every exact code of a quasi-identifier, its code at one level (0 stays unknown)."""
+    import numpy as np
+
+    rows = profiles.connection.execute(f"SELECT code, v FROM codes{index} ORDER BY code").fetchall()  # noqa: S608 - own names
+    if level >= column.level_count - 1:
+        return np.zeros(len(rows) + 1, np.int64)
+    if level == 0:
+        return np.arange(len(rows) + 1, dtype=np.int64)
+    if column.bands:
+        sql = level_sql("v", column, level)
+        found = profiles.connection.execute(f"SELECT dense_rank() OVER (ORDER BY {sql}) FROM codes{index} ORDER BY code").fetchall()  # noqa: S608
+        return np.array([0, *(int(r[0]) for r in found)], np.int64)
+    parents = _climb(profiles.names[index], column, level, [r[1] for r in rows])
+    number = {parent: i for i, parent in enumerate(sorted(set(parents)), start=1)}
+    return np.array([0, *(number[parent] for parent in parents)], np.int64)
+
+
+def _climb(name: str, column: ColumnRole, level: int, values: list[str]) -> list[str]:
+    """Return every value's ancestor at a level; a value that the hierarchy does not cover is an error that names no value."""
+    for parents in column.parents[:level]:
+        uncovered = sum(1 for v in values if v not in parents)
+        if uncovered:
+            raise UsageError(
+                f"policy: gates.columns.{name}", f"its hierarchy does not cover {uncovered} values", "add a parent for every value"
+            )
+        values = [parents[v] for v in values]
+    return values
+
+
 def _mapped(table: pa.Table, name: str, column: ColumnRole, level: int) -> pa.Table:
-    """Show a coded column at one level of its hierarchy; a value that the hierarchy does not cover is an error."""
+    """Show a coded column at one level of its hierarchy."""
     values = table[name].to_pylist()
     if level >= column.level_count - 1:
         shown: list[str | None] = [None] * len(values)
     else:
-        shown = values
-        for parents in column.parents[:level]:
-            uncovered = sum(1 for v in shown if v is not None and v not in parents)
-            if uncovered:
-                raise UsageError(
-                    f"policy: gates.columns.{name}", f"its hierarchy does not cover {uncovered} values", "add a parent for every value"
-                )
-            shown = [None if v is None else parents[v] for v in shown]
+        distinct = sorted({v for v in values if v is not None})
+        ancestors = dict(zip(distinct, _climb(name, column, level, distinct), strict=True))
+        shown = [None if v is None else ancestors[v] for v in values]
     return table.set_column(table.column_names.index(name), name, pa.array(shown, pa.string()))
