@@ -32,7 +32,9 @@ class Cohort(Section):
     modalities: list[str] = Field(default_factory=list, description="CT, MR, …; a study counts when one of its series does")
     since: date | None = Field(None, description="StudyDate from this day on")
     until: date | None = Field(None, description="StudyDate up to this day")
-    descriptions: list[str] = Field(default_factory=list, description="StudyDescription, with * and ?: *CHEST*; case does not matter")
+    descriptions: list[str] = Field(
+        default_factory=list, description="StudyDescription, with * and ?: *CHEST*; case counts, as in DICOM queries"
+    )
     accessions: str | None = Field(None, description="CSV with one accession number a line (private)")
     patients: str | None = Field(None, description="CSV with one patient id a line (private)")
     opt_out: str | SqlRegistry | None = Field(

@@ -72,9 +72,9 @@ def read_cohort(cohort: Cohort) -> CohortFilter:
 
 
 def _matches(value: str, wanted: str) -> bool:
-    """Say whether a value matches a wild card (* and ?), whatever the case."""
+    """Say whether a value matches a wild card (* and ?; PS3.4 C.2.2.2.4)."""
     pattern = "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in wanted)
-    return re.fullmatch(pattern, value, re.IGNORECASE | re.DOTALL) is not None
+    return re.fullmatch(pattern, value, re.DOTALL) is not None
 
 
 def _read_list(path: str | None, where: str, headings: tuple[str, ...]) -> frozenset[str] | None:

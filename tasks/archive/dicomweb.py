@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,12 @@ class DicomwebWire:
         for instance in missing.values():
             self._retrieve(f"{study}/series/{_safe(instance.series_uid)}/instances/{_safe(instance.sop_uid)}", inbox)
 
+    def close(self) -> None:
+        """Close the connections of this process; the next question opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
     # --- HTTP
 
     def _search(self, path: str, query: Query) -> list[dict[str, Any]]:
@@ -132,7 +139,9 @@ class DicomwebWire:
     def _get(self, path: str, params: Mapping[str, str], accept: str) -> Any:
         client = self._session()
         timeout = (min(30.0, self._spec.limits.timeout_seconds), self._spec.limits.timeout_seconds)
-        return client.get(f"{self._spec.url.rstrip('/')}/{path}", params=params, headers={"Accept": accept}, stream=True, timeout=timeout)
+        query = "&".join(f"{name}={_query_value(value)}" for name, value in params.items())
+        url = f"{self._spec.url.rstrip('/')}/{path}" + (f"?{query}" if query else "")
+        return client.get(url, headers={"Accept": accept}, stream=True, timeout=timeout)
 
     def _session(self) -> Any:
         """Return the session that dicomweb-client would use: its own, with our login and certificates."""
@@ -194,6 +203,14 @@ def _store(pieces: Iterable[bytes], inbox: Inbox) -> None:
         inbox.take(part)
     finally:
         part.unlink(missing_ok=True)  # half an object, when the answer broke off
+
+
+def _query_value(value: str) -> str:
+    """Return a value to match as it can stand in an address: what would need escapes becomes the wild card `?`.
+
+    Some servers do not undo escapes (Orthanc's plug-in 1.7), and would find nothing; every answer is matched again anyway.
+    """
+    return re.sub(r"[^A-Za-z0-9._~*,-]", "?", value)
 
 
 def _safe(uid: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ for _name in ("pynetdicom", "pydicom"):
     logging.getLogger(_name).propagate = False
 
 MAX_CONTEXTS = 126  # 128 less the query's own (PS3.8 9.3.2.2: odd numbers up to 255)
+CLASSES_AT_ONCE = 60  # so that each has room for a compressed syntax too
 _FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 _MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 _GET = "1.2.840.10008.5.1.4.1.2.2.3"
@@ -54,11 +55,20 @@ def open_dimse(spec: DimseSpec, secret: Secret, index_folder: Path) -> RemoteArc
 
 
 class DimseWire:
-    """One association for each question or retrieval."""
+    """One association for all questions until `close`, and one for each retrieval."""
 
     def __init__(self, spec: DimseSpec, pace: Pace) -> None:
         self._spec, self._pace = spec, pace
         self._get_refused = False
+        self._questions: ExitStack | None = None
+        self._asking: Any = None
+
+    def close(self) -> None:
+        """Release the association of the questions, if there is one."""
+        stack, self._questions, self._asking = self._questions, None, None
+        if stack is not None:
+            with suppress(PassingError):
+                stack.close()
 
     def find(self, query: Query) -> Iterator[StudyAnswer]:
         for row in self._find("STUDY", {**dict.fromkeys(_STUDY_KEYS, ""), **query}):
@@ -121,8 +131,8 @@ class DimseWire:
             if keyword != "SpecificCharacterSet":
                 setattr(identifier, keyword, value)
         rows = []
-        with self._associated([(_FIND, _UNCOMPRESSED[:2])]) as association:
-            for status, row in association.send_c_find(identifier, _FIND):
+        try:
+            for status, row in self._asked().send_c_find(identifier, _FIND):
                 code = _status(status)
                 if code in _TOO_MANY:
                     raise TooManyMatchesError
@@ -130,22 +140,45 @@ class DimseWire:
                     rows.append(row)
                 elif code not in (*_PENDING, 0x0000):
                     raise PassingError(f"answered a query with status {code:04X}")
+        except (ValueError, RuntimeError, AttributeError, OSError) as error:
+            self.close()
+            raise PassingError(f"broke off ({type(error).__name__})") from None
+        except (PassingError, TooManyMatchesError):
+            self.close()
+            raise
         return rows
+
+    def _asked(self) -> Any:
+        """Return the association of the questions: the one that is open, or a new one."""
+        if self._asking is None or not self._asking.is_established:
+            self.close()
+            self._questions = ExitStack()
+            self._asking = self._questions.enter_context(self._associated([(_FIND, _UNCOMPRESSED[:2])]))
+        return self._asking
 
     def _get(self, study_uid: str, missing: Mapping[str, ListedInstance], inbox: Inbox, *, whole: bool) -> None:
         """Pull by C-GET. Raises GetRefusedError when the archive does not offer it."""
+        said = {i.sop_class_uid for i in missing.values()}
+        classes = sorted(said) if "" not in said else [*sorted(said - {""}), *_storage_classes()]
+        for start in range(0, len(classes), CLASSES_AT_ONCE):
+            self._get_classes(study_uid, classes[start : start + CLASSES_AT_ONCE], missing, inbox, whole=whole)
+            missing = {uid: i for uid, i in missing.items() if uid not in inbox.files}
+            if not missing:
+                return
+            whole = False
+
+    def _get_classes(self, study_uid: str, classes: list[str], missing: Mapping[str, ListedInstance], inbox: Inbox, *, whole: bool) -> None:
+        """Pull what is of some SOP classes; we are the storage SCP for them in the same association (PS3.7 D.3.3.4)."""
         from pynetdicom import build_role, evt
 
-        classes = sorted({i.sop_class_uid for i in missing.values()} - {""})
-        contexts = _storage_contexts(classes)
         failure: list[Exception] = []
 
         def on_store(event: Any) -> int:
             return _take(event, inbox, failure)
 
-        roles = [build_role(uid, scp_role=True) for uid in dict.fromkeys(uid for uid, _ in contexts)]
+        roles = [build_role(uid, scp_role=True) for uid in classes]
         handlers = [(evt.EVT_C_STORE, on_store)]
-        with self._associated([(_GET, _UNCOMPRESSED[:2]), *contexts], roles, handlers) as association:
+        with self._associated([(_GET, _UNCOMPRESSED[:2]), *_storage_contexts(classes)], roles, handlers) as association:
             accepted = {c.abstract_syntax for c in association.accepted_contexts}
             if _GET not in accepted or not accepted.intersection(classes):
                 raise GetRefusedError
@@ -157,7 +190,8 @@ class DimseWire:
                     _check_retrieval(_status(status))
                 if failure:
                     break
-        _raise(failure)
+        if failure:
+            raise failure[0] from None
 
     def _move(self, destination: str, study_uid: str, missing: Mapping[str, ListedInstance], *, whole: bool) -> None:
         with self._associated([(_MOVE, _UNCOMPRESSED[:2])]) as association:
@@ -207,14 +241,19 @@ def _storage_contexts(classes: list[str]) -> list[tuple[str, list[str]]]:
 
     One syntax a context lets the archive send what it stores instead of transcoding it.
     """
-    if len(classes) > MAX_CONTEXTS:
-        raise ReleaseError("archive", f"the study has {len(classes)} SOP classes", "an association holds 126; report this archive")
     contexts = [(uid, list(_UNCOMPRESSED)) for uid in classes]
     for syntax in _COMPRESSED:
         if len(contexts) + len(classes) > MAX_CONTEXTS:
             break
         contexts += [(uid, [syntax]) for uid in classes]
     return contexts
+
+
+def _storage_classes() -> list[str]:
+    """Return every storage class, for an archive that does not say which ones a study holds."""
+    from pynetdicom import AllStoragePresentationContexts
+
+    return [str(context.abstract_syntax) for context in AllStoragePresentationContexts]
 
 
 def _identifiers(study_uid: str, missing: Mapping[str, ListedInstance], *, whole: bool) -> Iterator[Any]:
@@ -246,11 +285,6 @@ def _take(event: Any, inbox: Inbox, failure: list[Exception]) -> int:
         failure.append(error)
         return 0xA900 if isinstance(error, OutsideStudyError) else 0xA700
     return 0x0000
-
-
-def _raise(failure: list[Exception]) -> None:
-    if failure:
-        raise failure[0] from None
 
 
 def _status(status: Any) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import count
@@ -104,6 +105,10 @@ class Wire(Protocol):
         """Bring the missing instances into the inbox; the whole study at once, or just these. Fewer may come."""
         ...
 
+    def close(self) -> None:
+        """Hang up. The next question dials again."""
+        ...
+
 
 class RemoteArchive:
     """The archive contract over any protocol. Workers need nothing but the reference."""
@@ -115,7 +120,7 @@ class RemoteArchive:
     def find_studies(self, cohort: Cohort) -> Iterator[StudyRef]:
         """Yield the cohort's studies in the order of their UIDs; the archive does the choosing where its protocol can."""
         wanted = read_cohort(cohort)
-        with open_answers(self._index) as answers:
+        with open_answers(self._index) as answers, closing(self._protocol):
             self._collect(answers, wanted)
             answers.learn_from_answers()
             if _leaves_studies_out(wanted):
@@ -133,7 +138,7 @@ class RemoteArchive:
     def pull_study(self, ref: StudyRef, into: Path) -> list[PulledFile]:
         """Bring every instance that the archive lists into `into`; ReleaseError when one of them does not come."""
         self._pace.check_hours()
-        with self._pace.pull():
+        with self._pace.pull(), closing(self._protocol):
             listed = {i.sop_uid: i for i in self._pace.patiently(lambda: self._protocol.instances(ref.source_study_uid))}
             if not listed:
                 raise ReleaseError("archive", "says that the study has no instances any more", "nothing; the next run asks again")
@@ -155,7 +160,8 @@ class RemoteArchive:
     def count_studies(self, cohort: Cohort) -> int:
         """Ask one query and count its answers: does the archive answer us at all? For `sallyport doctor`."""
         first = next(iter(_queries(read_cohort(cohort))))
-        return self._pace.patiently(lambda: sum(1 for _ in self._protocol.find(first)))
+        with closing(self._protocol):
+            return self._pace.patiently(lambda: sum(1 for _ in self._protocol.find(first)))
 
     # --- asking
 
