@@ -86,6 +86,7 @@ def _names(kind: str, value: str, technical: frozenset[str]) -> Iterator[Needle]
         for part in parts:
             if len(part) > 3 or not coded:
                 yield from _name_part(kind, part, words)
+        yield from _disguised(group.strip(" ^"), kind)
         if not group.isascii():
             for part in _NAME_SPLIT.split(group):
                 if not part.isascii() and len(part) >= 2:
@@ -117,9 +118,7 @@ def _name_part(kind: str, part: str, words: frozenset[str]) -> Iterator[Needle]:
         return
     yield Needle(part, kind, "T1.exact", Guard.WORD | (Guard.NONE if len(part) >= 5 else Guard.LABEL))
     if len(part) >= 5:
-        for codec in ("utf-16-le", "utf-16-be"):
-            for variant in {part, part.title(), part.upper()}:
-                yield _needle(variant.encode(codec), kind, "T1.encoded", Guard.NONE)
+        yield from _wide(part, kind)
         yield from _disguised(part, kind)
 
 
@@ -150,6 +149,14 @@ def _encoded(part: str, kind: str, rule: str) -> Iterator[Needle]:
                 continue
             if len(raw) >= 4:
                 yield _needle(raw, kind, rule, Guard.TEXT if len(raw) < 8 else Guard.NONE)
+        yield from _disguised(variant, kind)
+
+
+def _wide(text: str, kind: str) -> Iterator[Needle]:
+    """Yield UTF-16 of a value in the cases that software writes."""
+    for codec in ("utf-16-le", "utf-16-be"):
+        for variant in {text, text.title(), text.upper()}:
+            yield _needle(variant.encode(codec), kind, "T1.encoded", Guard.NONE)
 
 
 def _undecoded(kind: str, value: str) -> Iterator[Needle]:
@@ -168,7 +175,7 @@ def _identifiers(kind: str, value: str, technical: frozenset[str]) -> Iterator[N
     for spelling in {folded, squashed, squashed.lstrip("0")}:
         yield from _identifier(kind, spelling)
     digits = re.sub(r"\D", "", folded)
-    if digits != squashed and len(digits) >= (7 if kind in ("phone", "patient_id", "accession_number") else 9):
+    if digits != squashed and len(digits) >= {"patient_id": 6, "accession_number": 6, "phone": 7}.get(kind, 9):
         yield from _identifier(kind, digits)
     if len(squashed) >= 6 and any(c.isdigit() for c in squashed):
         yield from _disguised(value.strip(), kind)
@@ -188,6 +195,7 @@ def _identifier(kind: str, spelling: str) -> Iterator[Needle]:
             yield Needle(spelling, kind, "T1.exact", guard if length >= 7 else guard | Guard.LABEL)
             if length >= 6:
                 yield Needle(spelling, kind, "T1.exact", Guard.WHOLE)
+                yield from _wide(spelling, kind)
         elif length == 4 and kind in ("patient_id", "accession_number"):
             yield Needle(spelling, kind, "T1.exact", Guard.WHOLE | Guard.LABEL)
         return
@@ -196,9 +204,7 @@ def _identifier(kind: str, spelling: str) -> Iterator[Needle]:
         if length >= 6:
             yield Needle(spelling, kind, "T1.exact", Guard.WORD | (Guard.NONE if length >= 7 else Guard.TEXT))
             if length >= 7:
-                for codec in ("utf-16-le", "utf-16-be"):
-                    for variant in {spelling, spelling.upper()}:
-                        yield _needle(variant.encode(codec), kind, "T1.encoded", Guard.NONE)
+                yield from _wide(spelling, kind)
         elif length >= 4 and kind in ("patient_id", "accession_number", "record_number", "station"):
             yield Needle(spelling, kind, "T1.exact", Guard.WORD | Guard.LABEL if length == 5 else Guard.WHOLE | Guard.LABEL)
     elif length >= 5 and any(w not in technical_words() for w in words):
@@ -209,7 +215,7 @@ def _disguised(text: str, kind: str) -> Iterator[Needle]:
     """Yield hex and base64 (three alignments) of a value in the cases that software writes."""
     for variant in {text, text.upper(), text.title()}:
         raw = variant.encode("utf-8")
-        if len(raw) < 5:
+        if len(raw) < 6:
             continue
         yield Needle(raw.hex(), kind, "T1.hex", Guard.NONE)
         for shift in range(3):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tasks.model import Finding
+from tasks.scan.charset import decode
 from tasks.scan.container import flaws
 from tasks.scan.dates import as_day, is_shifted, shift_between
 from tasks.scan.derived import derivable_uids
@@ -74,7 +75,7 @@ def _shift(walk: Walk, identity: SourceIdentity) -> timedelta | None:
 
 
 def _text_findings(element: Element, raw: bytes, identity: SourceIdentity, shift: timedelta | None) -> list[tuple[str, str, float]]:
-    text = raw.decode("utf-8", "replace").strip(" \0")
+    text = decode(raw, "ISO_IR 192").strip(" \0")
     if element.vr == "PN":
         return [] if is_placeholder(text) or _is_pseudonym(text) else [("person_name", "T3.name", 0.9)]
     findings = [(kind, "T1.fuzzy", FUZZY_SCORE) for kind in near_misses(text, identity)]

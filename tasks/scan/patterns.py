@@ -69,9 +69,10 @@ _MONTH_NUMBER = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 def shapes(text: str) -> tuple[Shape, ...]:
     """Return what looks like PHI in a text. Cached: descriptions repeat from slice to slice."""
     found: list[Shape] = []
-    has_digit = any(c.isdigit() for c in text)
     if "@" in text and _EMAIL.search(text):
         found.append(Shape("email", 0.95))
+    text = text.replace("_", " ")  # descriptions use it as a space
+    has_digit = any(c.isdigit() for c in text)
     if ("://" in text or "www." in text.lower() or "\\\\" in text) and any(
         not (m[1] and _PUBLIC_HOSTS.search(m[1])) for m in _URL.finditer(text)
     ):
