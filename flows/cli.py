@@ -8,6 +8,7 @@ import typer
 
 from flows.commands.deidentify import deidentify
 from flows.commands.demo import demo
+from flows.commands.prove import prove
 from flows.commands.release import release
 from tasks.errors import ReleaseError
 
@@ -24,6 +25,7 @@ COMMANDS = (
     demo,
     deidentify,
     release,
+    prove,
 )
 """In the order of `--help`."""
 

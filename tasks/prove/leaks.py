@@ -57,7 +57,8 @@ def digits_and_squashed(specimen: Specimen, chance: random.Random, dataset: Data
     options = [patient.family + patient.given, (patient.given + patient.family).lower(), "".join(c for c in patient.phone if c.isdigit())]
     if len(digits.lstrip("0")) >= 6:
         options += [digits.lstrip("0"), digits]
-    return _in_text(chance.choice(options), chance, dataset)
+    _in_text(chance.choice(options), chance, dataset)
+    return None
 
 
 def near_miss(specimen: Specimen, chance: random.Random, dataset: Dataset) -> bytes | None:
@@ -68,7 +69,8 @@ def near_miss(specimen: Specimen, chance: random.Random, dataset: Dataset) -> by
     swapped = name[:at] + name[at + 1] + name[at] + name[at + 2 :]
     slip = chance.choice((name[:at] + name[at + 1 :], name[:at] + letter + name[at + 1 :], name[:at] + letter + name[at:], swapped))
     slip = slip if slip.lower() != name.lower() else name[:at] + letter + name[at + 1 :]
-    return _in_text(slip, chance, dataset)
+    _in_text(slip, chance, dataset)
+    return None
 
 
 def source_uid(specimen: Specimen, chance: random.Random, dataset: Dataset) -> bytes | None:
@@ -125,7 +127,8 @@ def shape_of_phi(specimen: Specimen, chance: random.Random, dataset: Dataset) ->
         f"{n(1, 199)} {chance.choice(_NAMES)} Street",
         f"SSN {n(100, 665)}-{n(10, 99)}-{n(1000, 9999)}",
     )
-    return _in_text(chance.choice(shapes), chance, dataset)
+    _in_text(chance.choice(shapes), chance, dataset)
+    return None
 
 
 def unclean_container(specimen: Specimen, chance: random.Random, dataset: Dataset) -> bytes | None:

@@ -6,12 +6,13 @@ What is planted is in `leaks`, `tables` and `images`; which kinds there are is i
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.policy import Policy
 from tasks.prove.bounds import lower_bound, upper_bound
+from tasks.prove.kinds import ObjectDefect
 from tasks.prove.leaks import Plant
 from tasks.prove.specimens import Specimen
 from tasks.scan import hold_reason, scan_object
@@ -50,33 +51,27 @@ class Proof:
         return 1000 * upper_bound(self.caught, self.planted)
 
     @property
-    def met(self) -> bool:
-        """Say whether the target is met: by the bound for defects, by the count for clean controls."""
+    def outcome(self) -> str:
+        """Return "met", "missed", or "too few" when nothing was missed but the number proves less than the target."""
         if self.is_control:
-            return self.planted > 0 and self.alarms_per_1000 <= self.target
-        return self.planted > 0 and self.ci_low >= self.target
+            return "met" if self.planted and self.alarms_per_1000 <= self.target else "missed"
+        if self.planted and self.ci_low >= self.target:
+            return "met"
+        return "too few" if self.caught == self.planted else "missed"
 
 
-def try_plants(
-    gate: str,
-    kind: str,
-    plant: Plant,
-    specimens: Sequence[Specimen],
-    n: int,
-    policy: Policy,
-    scratch: Path,
-    target: float,
-    rules: tuple[str, ...] = (),
-) -> Proof:
-    """Plant one defect in each of `n` copies and count how many the scan holds (or, with `rules`, reports by one of them)."""
+def try_plants(kind: ObjectDefect, specimens: Sequence[Specimen], n: int, policy: Policy, scratch: Path) -> Proof:
+    """Plant one kind of defect in each of `n` copies and count how many the scan holds (or, with `rules`, reports by one of them)."""
     caught = 0
     for number in range(n):
         specimen = specimens[number * len(specimens) // n]
-        path = planted_copy(specimen, plant, random.Random(f"{kind} {number}"), scratch)
+        path = planted_copy(specimen, kind.plant, random.Random(f"{kind.kind} {number}"), scratch)
         findings = scan_object(path, specimen.identity, policy.gates, specimen.sop_instance_uid)
-        ours = [f for f in findings if f.rule.startswith(rules)] if rules else findings
-        caught += bool(ours) if rules else hold_reason(findings, policy.gates) is not None
-    return Proof(gate, kind, n, caught, target)
+        if kind.rules:
+            caught += any(f.rule.startswith(kind.rules) for f in findings)
+        else:
+            caught += hold_reason(findings, policy.gates) is not None
+    return Proof(kind.gate, kind.kind, n, caught, kind.target)
 
 
 def try_clean(specimens: Sequence[Specimen], policy: Policy, allowed_per_1000: float = 1.0) -> Proof:
@@ -97,6 +92,3 @@ def planted_copy(specimen: Specimen, plant: Plant, chance: random.Random, scratc
         with path.open("ab") as file:
             file.write(behind)
     return path
-
-
-Observer = Callable[[str, int, int], None]

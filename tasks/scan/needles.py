@@ -176,7 +176,8 @@ def _identifiers(kind: str, value: str, technical: frozenset[str]) -> Iterator[N
         yield from _identifier(kind, spelling)
     digits = re.sub(r"\D", "", folded)
     if digits != squashed and len(digits) >= {"patient_id": 6, "accession_number": 6, "phone": 7}.get(kind, 9):
-        yield from _identifier(kind, digits)
+        for spelling in {digits, digits.lstrip("0")}:
+            yield from _identifier(kind, spelling)
     if len(squashed) >= 6 and any(c.isdigit() for c in squashed):
         yield from _disguised(value.strip(), kind)
     if kind in ("organization", "address"):
