@@ -1,0 +1,33 @@
+"""The spine: an archive goes in, a verified release comes out, a second run does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.flows.sallyport import sallyport
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_an_archive_becomes_a_verified_release_and_a_second_run_changes_nothing(
+    small_archive: Path, write_spec: Callable[..., Path], tmp_path: Path
+) -> None:
+    spec = write_spec(small_archive)
+    first = sallyport("release", spec, "--json")
+    assert first.code == 0, first.err
+    assert first.data["release_id"]
+    assert sum(first.data["objects_by_status"].values()) == len([p for p in small_archive.rglob("*") if p.is_file()])
+    assert first.data["objects_by_status"].get("failed", 0) == 0
+    assert first.data["objects_by_status"]["released"] > 0
+    public = tmp_path / "work" / "public"
+    checked = sallyport("verify", public, "--full", "--json")
+    assert checked.code == 0, checked.out + checked.err
+    before = tree(public)
+    second = sallyport("release", spec, "--json")
+    assert second.code == 0, second.err
+    assert second.data["pulled"] == 0
+    assert second.data["changed"] is False
+    assert tree(public) == before
