@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydicom.dataset import Dataset
 from pydicom.filereader import dcmread, read_partial
@@ -124,7 +124,7 @@ def _pixel_place(path: Path, size_bytes: int, syntax: UID) -> tuple[int | None, 
         header = file.read(12)
     if len(header) < 8:
         return None, None
-    order = "little" if syntax.is_little_endian else "big"
+    order: Literal["little", "big"] = "little" if syntax.is_little_endian else "big"
     group = int.from_bytes(header[:2], order)
     if group != 0x7FE0:
         return None, None

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from tasks import deface, deidentify, pixels, scan
 from tasks.describe import describe_object
 from tasks.errors import ReleaseError
-from tasks.intake import Intake, Refused, SeriesFiles, SourceFile, examine_files
+from tasks.intake import Refused, SeriesFiles, SourceFile, examine_files
 from tasks.model import FaceOutcome, Finding, Instance, InstanceOutcome, PixelOutcome, PulledFile, Reason, Receipt, Status, StudyRef
 from tasks.policy import Policy
 from tasks.secret import Secret
@@ -68,8 +68,8 @@ def clean_study(files: Sequence[PulledFile], rules: Rules, scratch: Path, last_s
     if not intake.series:
         return
     context = deidentify.study_context(intake, policy.headers, rules.secret, rules.dataset, rules.aliases, last_study_date)
-    identity = scan.collect_identity([f.file for s in intake.series for f in s.files])
-    plan = _plan_faces(intake, policy)
+    identity = _answer(lambda: scan.collect_identity([f.file for s in intake.series for f in s.files]), Reason.SCAN_FAILED)
+    plan = _answer(lambda: deface.plan_faces(intake.series, policy.faces), Reason.FACE_NOT_EXAMINED)
     folder = scratch / "clean"
     folder.mkdir(exist_ok=True)
     for series in intake.series:
@@ -77,7 +77,7 @@ def clean_study(files: Sequence[PulledFile], rules: Rules, scratch: Path, last_s
 
 
 def _clean_series(
-    series: SeriesFiles, context: Any, identity: scan.SourceIdentity, plan: deface.FacePlan | None, policy: Policy, folder: Path
+    series: SeriesFiles, context: Any, identity: scan.SourceIdentity | None, plan: deface.FacePlan | None, policy: Policy, folder: Path
 ) -> Iterator[CleanObject]:
     sources: list[SourceFile] = []
     instances: list[Instance] = []
@@ -103,22 +103,15 @@ def _clean_series(
 def _text_stage(instances: Sequence[Instance], context: Any, policy: Policy) -> list[PixelOutcome]:
     """Run the text stage on a series; whatever fails there leaves the whole series unexamined (fail closed)."""
     done, _ = _guarded(lambda: pixels.clean_text(instances, policy.pixels, context.own_values), Reason.PIXELS_NOT_EXAMINED)
-    if isinstance(done, Reason) or len(done) != len(instances):
-        return [PixelOutcome(i, Reason.PIXELS_NOT_EXAMINED, examined=False) for i in instances]
-    return done
-
-
-def _plan_faces(intake: Intake, policy: Policy) -> deface.FacePlan | None:
-    plan, _ = _guarded(lambda: deface.plan_faces(intake.series, policy.faces), Reason.FACE_NOT_EXAMINED)
-    return None if isinstance(plan, Reason) else plan
+    return _whole(done, len(instances)) or [PixelOutcome(i, Reason.PIXELS_NOT_EXAMINED, examined=False) for i in instances]
 
 
 def _face_stage(instances: Sequence[Instance], plan: deface.FacePlan | None, policy: Policy) -> list[FaceOutcome]:
+    """Run the face stage on a series; without a plan, or when it fails, the whole series is unexamined."""
+    done: list[FaceOutcome] | Reason = Reason.FACE_NOT_EXAMINED
     if plan is not None:
         done, _ = _guarded(lambda: deface.deface_series(instances, plan, policy.faces), Reason.FACE_NOT_EXAMINED)
-        if not isinstance(done, Reason) and len(done) == len(instances):
-            return done
-    return [FaceOutcome(i, Reason.FACE_NOT_EXAMINED, "not assessable", None) for i in instances]
+    return _whole(done, len(instances)) or [FaceOutcome(i, Reason.FACE_NOT_EXAMINED, "not assessable", None) for i in instances]
 
 
 def _look_again(
@@ -134,22 +127,33 @@ def _look_again(
     for path, text in zip(written, texts, strict=True):
         reason, _ = _guarded(lambda path=path, text=text: pixels.look_again(path, text, policy.pixels), Reason.PIXELS_NOT_EXAMINED)  # type: ignore[misc]  # bound now
         seen.append(replace(text, reason=text.reason or reason))
-    judged: list[FaceOutcome] | Reason = [replace(f, reason=f.reason or Reason.FACE_NOT_EXAMINED) for f in faces]
+    verdicts: list[FaceOutcome] | Reason = Reason.FACE_NOT_EXAMINED
     if plan is not None:
-        judged, _ = _guarded(lambda: deface.judge_series(written, faces, plan, policy.faces), Reason.FACE_NOT_EXAMINED)
-        if isinstance(judged, Reason) or len(judged) != len(faces):
-            judged = [replace(f, reason=f.reason or Reason.FACE_NOT_EXAMINED, verdict="not assessable") for f in faces]
+        verdicts, _ = _guarded(lambda: deface.judge_series(written, faces, plan, policy.faces), Reason.FACE_NOT_EXAMINED)
+    judged = _whole(verdicts, len(faces)) or [
+        replace(f, reason=f.reason or Reason.FACE_NOT_EXAMINED, verdict="not assessable") for f in faces
+    ]
     for path, before, text, was, face in zip(written, texts, seen, faces, judged, strict=True):
         if before.reason != text.reason or was.reason != face.reason:
             deidentify.write_object(deidentify.declare(face.instance, text, face, context), path)
     return seen, judged
 
 
-def _scan_stage(path: Path, identity: scan.SourceIdentity, policy: Policy, sop_instance_uid: str) -> tuple[list[Finding], Reason | None]:
+def _scan_stage(
+    path: Path, identity: scan.SourceIdentity | None, policy: Policy, sop_instance_uid: str
+) -> tuple[list[Finding], Reason | None]:
+    """Search one written object; without the source's identity, or when the search fails, nothing is proven."""
+    if identity is None:
+        return [], Reason.SCAN_FAILED
     findings, _ = _guarded(lambda: scan.scan_object(path, identity, policy.gates, sop_instance_uid), Reason.SCAN_FAILED)
-    if isinstance(findings, Reason):
-        return [], findings
+    if not isinstance(findings, list):
+        return [], Reason.SCAN_FAILED
     return findings, scan.hold_reason(findings, policy.gates)
+
+
+def _whole(done: list[T] | Reason, count: int) -> list[T] | None:
+    """Return a stage's answer if it answers for every object, else None."""
+    return done if isinstance(done, list) and len(done) == count else None
 
 
 def _guarded(step: Callable[[], T], reason: Reason) -> tuple[T | Reason, str]:
@@ -163,6 +167,12 @@ def _guarded(step: Callable[[], T], reason: Reason) -> tuple[T | Reason, str]:
         raise
     except Exception as error:
         return reason, type(error).__name__
+
+
+def _answer(step: Callable[[], T], reason: Reason) -> T | None:
+    """Run one step of the whole study; None when it failed, which holds every object that needed it."""
+    done, _ = _guarded(step, reason)
+    return None if isinstance(done, Reason) else done
 
 
 def _refused(refused: Refused) -> CleanObject:
