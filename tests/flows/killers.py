@@ -1,0 +1,40 @@
+"""Stand-ins for `process_study` that behave as badly as a decoder can; imported by the workers."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from tasks.model import Receipt, Status, StudyRef
+from tasks.study_job import Job, work_id
+
+
+def _receipt(ref: StudyRef, job: Job) -> Receipt:
+    return Receipt(ref.study_key, ref.fingerprint, work_id(ref, job.rules), Status.RELEASED, None, 1, (("released", "", 1),))
+
+
+def dies_of_every_seventh(ref: StudyRef, job: Job) -> Receipt:
+    """Kill the worker on some studies, every time."""
+    if int(ref.study_key, 16) % 7 == 0:
+        os._exit(1)
+    time.sleep(0.02)
+    return _receipt(ref, job)
+
+
+def dies_once(ref: StudyRef, job: Job) -> Receipt:
+    """Kill the worker the first time it sees a study."""
+    mark = Path(job.scratch_root) / f"seen-{ref.study_key}"
+    if int(ref.study_key, 16) % 5 == 0 and not mark.exists():
+        mark.touch()
+        os._exit(1)
+    return _receipt(ref, job)
+
+
+def raises_with_a_value(ref: StudyRef, job: Job) -> Receipt:
+    """Raise an exception that holds an identified value."""
+    raise RuntimeError(f"cannot process {ref.source_study_uid}")
+
+
+def answers_nothing(ref: StudyRef, job: Job) -> None:
+    """Return no receipt."""

@@ -1,0 +1,68 @@
+"""Every study gets exactly one receipt, whatever happens to the workers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import workers
+from tasks.model import Reason, Receipt, Status, StudyRef
+from tasks.policy import load_policy
+from tasks.process import Rules
+from tasks.secret import Secret
+from tasks.spec import FolderArchive, Workers
+from tasks.study_job import Job
+from tests.flows import killers
+
+REFS = [StudyRef(f"{n:032x}", f"f{n}", 1, f"1.2.840.99999.{n}") for n in range(1, 25)]
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with workers.connect(Workers(n=2, memory_limit="1GiB"), tmp_path_factory.mktemp("dask")) as connected:
+        yield connected
+
+
+@pytest.fixture
+def job(tmp_path: Path, secret: Secret) -> Job:
+    rules = Rules("test", load_policy(), secret)
+    return Job(tmp_path.name, rules, FolderArchive(path="/none"), tmp_path.as_uri(), str(tmp_path), str(tmp_path))
+
+
+def process(client: Any, job: Job, monkeypatch: pytest.MonkeyPatch, stand_in: Any) -> list[Receipt]:
+    monkeypatch.setattr(workers, "process_study", stand_in)
+    seen: list[Receipt] = []
+    receipts = workers.process_studies(client, REFS, job, seen.append)
+    assert [r.study_key for r in receipts] == [r.study_key for r in REFS]
+    assert Counter(r.study_key for r in seen) == Counter(r.study_key for r in REFS)
+    return receipts
+
+
+@pytest.mark.slow
+def test_a_study_that_kills_its_worker_is_quarantined_and_blames_nobody_else(
+    client: Any, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receipts = process(client, job, monkeypatch, killers.dies_of_every_seventh)
+    guilty = {r.study_key for r in receipts if r.reason is Reason.SUSPECTED_WORKER_KILLER}
+    assert guilty == {r.study_key for r in REFS if int(r.study_key, 16) % 7 == 0}
+    assert {r.status for r in receipts if r.study_key not in guilty} == {Status.RELEASED}
+
+
+@pytest.mark.slow
+def test_a_worker_that_died_by_chance_costs_nothing(client: Any, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {r.status for r in process(client, job, monkeypatch, killers.dies_once)} == {Status.RELEASED}
+
+
+def test_an_exception_becomes_a_failed_receipt_without_its_message(client: Any, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    receipts = process(client, job, monkeypatch, killers.raises_with_a_value)
+    assert {(r.status, r.reason, r.detail) for r in receipts} == {(Status.FAILED, Reason.INTERNAL_ERROR, "RuntimeError")}
+    assert not any("1.2.840.99999" in repr(r) for r in receipts)
+
+
+def test_no_answer_is_a_failure(client: Any, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    receipts = process(client, job, monkeypatch, killers.answers_nothing)
+    assert {r.status for r in receipts} == {Status.FAILED}
