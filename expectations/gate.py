@@ -100,7 +100,8 @@ def _context() -> Any:
     import great_expectations as gx
 
     # PRIVACY: the library logs values of the columns it judges at levels below this one (tests/leaks/test_gate_canary.py).
-    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    for name in ("great_expectations", "great_expectations.data_context.types.base"):  # the second sets its own level
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     return context

@@ -184,6 +184,7 @@ def judge_candidate(session: Session, candidate: Candidate, receipts: Sequence[R
 
     instances, findings = (read_table(session.private, candidate, name) for name in ("instances", "findings"))
     judgement = judge(instances, findings, receipts, session.rules.policy, candidate.root)
+    private.put_judgement(session.private, candidate.candidate_id, judgement.verdict, judgement.verdicts, judgement.risk)
     return judgement.verdict, judgement.verdicts
 
 

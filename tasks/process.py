@@ -95,9 +95,10 @@ def _clean_series(
         deidentify.write_object(deidentify.declare(face.instance, text, face, context), path)
     texts, faces = _look_again(written, texts, faces, plan, policy, context)
     for source, path, text, face in zip(sources, written, texts, faces, strict=True):
-        findings, reason = _scan_stage(path, identity, policy, face.instance.sop_instance_uid)
+        leftovers, reason = _scan_stage(path, identity, policy, face.instance.sop_instance_uid)
         reason = text.reason or face.reason or reason
-        yield CleanObject(_outcome(source, reason, face.instance, context), path, text, face, (*text.findings, *face.findings, *findings))
+        found = (*_settled(text.findings, text.reason), *_settled(face.findings, face.reason), *leftovers)
+        yield CleanObject(_outcome(source, reason, face.instance, context), path, text, face, found)
 
 
 def _text_stage(instances: Sequence[Instance], context: Any, policy: Policy) -> list[PixelOutcome]:
@@ -149,6 +150,11 @@ def _scan_stage(
     if not isinstance(findings, list):
         return [], Reason.SCAN_FAILED
     return findings, scan.hold_reason(findings, policy.gates)
+
+
+def _settled(findings: Sequence[Finding], reason: Reason | None) -> list[Finding]:
+    """Return a stage's findings as what is left of them: a finding that its stage removed, and looked at again, scores 0."""
+    return list(findings) if reason else [replace(f, rule=f"{f.rule}.removed", score=0.0) for f in findings]
 
 
 def _whole(done: list[T] | Reason, count: int) -> list[T] | None:
