@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from flows.commands.candidates import approve, candidates, refuse
 from flows.commands.deidentify import deidentify
 from flows.commands.demo import demo
 from flows.commands.prove import prove
@@ -26,6 +27,9 @@ COMMANDS = (
     deidentify,
     release,
     prove,
+    candidates,
+    approve,
+    refuse,
 )
 """In the order of `--help`."""
 

@@ -65,6 +65,7 @@ class SecretSource(Section):
 
 class Approval(Section):
     reviewers: int = Field(0, ge=0, le=5, description="0: the policy alone approves")
+    allowed_signers: str | None = Field(None, description="OpenSSH allowed_signers file: approvals must carry the reviewer's own key")
 
 
 class Workers(Section):
@@ -149,6 +150,9 @@ def _resolved(spec: Spec, folder: Path) -> Spec:
     archive = spec.archive.resolved(absolute)
     lists = {k: absolute(getattr(spec.cohort, k)) for k in ("accessions", "patients")}
     cohort = spec.cohort.model_copy(update={**lists, **{k: registry(getattr(spec.cohort, k)) for k in ("opt_out", "consent")}})
+    approval = spec.approval
+    if isinstance(approval, Approval):
+        approval = approval.model_copy(update={"allowed_signers": absolute(approval.allowed_signers)})
     policy = spec.policy
     if "/" in policy or policy.endswith((".yaml", ".yml")):
         policy = str((folder / policy).resolve())
@@ -156,6 +160,7 @@ def _resolved(spec: Spec, folder: Path) -> Spec:
         update={
             "archive": archive,
             "cohort": cohort,
+            "approval": approval,
             "policy": policy,
             "aliases": absolute(spec.aliases),
             "secret": spec.secret.model_copy(update={"file": absolute(spec.secret.file)}),

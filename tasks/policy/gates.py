@@ -85,6 +85,8 @@ class GatePolicy(BaseModel):
     removal_ratio_high: float = Field(1.25, ge=1, description="B2: the same, upwards")
     standardised_difference: float = Field(0.1, gt=0, le=2, description="B1: candidate against cohort, by group")
     opt_out_hours: float = Field(24, gt=0, description="C2: oldest reading of the opt-out registry at commit")
+    four_eyes: bool = Field(True, description="Who ran the release may not approve it")
+    approval_days: int = Field(7, ge=1, le=90, description="Days after which an approval expires")
     columns: dict[str, ColumnRole] = Field(
         default_factory=dict, validate_default=True, description="Roles that differ from the shipped table; every published column has one"
     )
