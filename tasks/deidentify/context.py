@@ -5,15 +5,19 @@ Everything here is identified and lives in one worker's memory; nothing of it is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tasks.deidentify import dates
 from tasks.deidentify.charsets import encodings_of
+from tasks.deidentify.identity import PatientIdentifiers, collect
 from tasks.deidentify.pseudonyms import PatientKey, Pseudonyms
 from tasks.deidentify.rebuild import Rebuilder
 from tasks.deidentify.rules import RuleBook
-from tasks.deidentify.values import CleanText, Patient, ValueRules
+from tasks.deidentify.text import TextCleaner
+from tasks.deidentify.values import Patient, ValueRules
 from tasks.elements import Encoding
 from tasks.policy.headers import HeaderPolicy
 from tasks.secret import Secret
@@ -21,7 +25,7 @@ from tasks.secret import Secret
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from tasks.intake import Intake, SourceFile
+    from tasks.intake import IdentityValue, Intake, SourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,16 @@ class StudyContext:
     policy: HeaderPolicy
     pseudonyms: Pseudonyms = field(repr=False)
     rules: RuleBook = field(repr=False)
-    own_values: frozenset[str] = field(repr=False)
-    clean_text: CleanText | None = field(repr=False, default=None)
-    last_study_date: str = field(repr=False, default="")
+    identifiers: PatientIdentifiers = field(repr=False)
+    older_than_cap: bool = field(repr=False, default=False)
+    constants: frozenset[str] = field(repr=False, default=dates.CONSTANTS)
     _rebuilders: dict[PatientKey, Rebuilder] = field(repr=False, default_factory=dict)
+
+    @property
+    def own_values(self) -> frozenset[str]:
+        """Return the patient's own identifiers as text, for matching what is burned into pixels."""
+        own = self.identifiers
+        return frozenset().union(own.patient_names, own.other_names, own.ids, own.birth_dates, own.dates, own.places)
 
     def patient_key(self, source: SourceFile) -> PatientKey:
         """Return the identity of an object's patient; an object without patient id is a patient of its own study."""
@@ -55,10 +65,19 @@ class StudyContext:
         key = self.patient_key(source)
         found = self._rebuilders.get(key)
         if found is None:
-            patient = Patient(self.pseudonyms.patient_id(key), self.pseudonyms.shift_days(key))
-            values = ValueRules(self.policy, self.pseudonyms, patient, self.clean_text)
-            found = self._rebuilders[key] = Rebuilder(self.rules, values)
+            days = self.pseudonyms.shift_days(key)
+            patient = Patient(self.pseudonyms.patient_id(key), days, self.older_than_cap, self.constants, self._own_codes())
+            cleaner = TextCleaner(
+                self.identifiers, days if self.policy.dates == "shift" else None, self.policy.dates, self.policy.unknown_tokens
+            )
+            found = self._rebuilders[key] = Rebuilder(self.rules, ValueRules(self.policy, self.pseudonyms, patient, cleaner))
         return found
+
+    def _own_codes(self) -> frozenset[str]:
+        """Return what of the patient could stand where a code stands: ids, and the parts of names."""
+        own = self.identifiers
+        parts = {part for name in own.patient_names | own.other_names for part in re.split(r"[\^= ,.]+", name) if len(part) > 1}
+        return frozenset(value.casefold() for value in parts | own.ids | own.contacts | own.devices)
 
 
 def study_context(
@@ -70,21 +89,43 @@ def study_context(
     patient_last_study_date: str = "",
 ) -> StudyContext:
     """Bind the rules to one study: its patients' pseudonyms and offsets, and their identifiers from all its headers."""
-    from tasks.deidentify.identity import collect
+    if intake.identity is None:
+        raise ValueError("intake without identity values: examine_files collects them")
+    identifiers = collect(_identity_datasets(intake.identity))
+    study_dates = frozenset(v.strip(b" \x00").decode("latin-1") for tag, _, v, _, _ in intake.identity if tag == 0x00080020)
+    older = _reaches_cap(intake.identity, study_dates, patient_last_study_date, policy.age_cap_years)
+    pseudonyms = Pseudonyms(secret, dataset, aliases, keep_uids=policy.retain_uids)
+    return StudyContext(policy, pseudonyms, RuleBook(policy), identifiers, older, dates.constants_beside(study_dates))
 
-    identifiers = collect(_identity_datasets(intake))
-    values = frozenset().union(identifiers.patient_names, identifiers.other_names, identifiers.ids, identifiers.birth_dates)
-    return StudyContext(policy, Pseudonyms(secret, dataset, aliases), RuleBook(policy), values, None, patient_last_study_date)
+
+def _reaches_cap(identity: frozenset[IdentityValue], study_dates: frozenset[str], last_study_date: str, cap_years: int) -> bool:
+    """Say whether the patient is that old anywhere on the timeline: what is capped once is capped everywhere.
+
+    PRIVACY: 89 in this study and 092Y in the next would tell the age that the cap hides (tests/spec/test_dates.py).
+    """
+    days = [day for day in (dates.day(text) for text in (*study_dates, last_study_date)) if day is not None]
+    last, first = max(days, default=None), min(days, default=None)
+    for tag, _, value, _, _ in identity:
+        text = value.strip(b" \x00").decode("latin-1")
+        born = dates.day(text) if tag == 0x00100030 and text not in dates.CONSTANTS else None
+        if born is not None and last is not None:
+            if (last.year - born.year) - ((last.month, last.day) < (born.month, born.day)) >= cap_years:
+                return True
+        elif tag == 0x00101010 and dates.age_years(text):
+            later = (last - first).days / 365.25 if last is not None and first is not None else 0.0
+            if dates.age_years(text) + later >= cap_years:
+                return True
+    return False
 
 
-def _identity_datasets(intake: Intake) -> Iterator[Dataset]:
+def _identity_datasets(identity: frozenset[IdentityValue]) -> Iterator[Dataset]:
     """Yield datasets that hold every distinct identity value of a study once, whatever the number of its objects."""
     from pydicom.dataelem import DataElement, RawDataElement
     from pydicom.dataset import Dataset
     from pydicom.tag import BaseTag
 
     groups: dict[tuple[bytes, Encoding], dict[int, list[tuple[str, bytes]]]] = {}
-    for tag, vr, value, charset, encoding in sorted(intake.identity or ()):
+    for tag, vr, value, charset, encoding in sorted(identity):
         groups.setdefault((charset, encoding), {}).setdefault(tag, []).append((vr, value))
     for (charset, encoding), by_tag in groups.items():
         for turn in range(max(len(values) for values in by_tag.values())):

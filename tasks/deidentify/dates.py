@@ -11,7 +11,9 @@ from functools import lru_cache
 
 # Placeholders of systems, the same for everybody. PRIVACY: shifting one would give the offset away
 # (tests/spec/test_dates.py::test_constants_are_not_shifted).
-CONSTANTS = frozenset(("00010101", "15821015", "18000101", "18581117", "18991230", "18991231", "19000101", "19700101", "99991231"))
+CONSTANTS = frozenset(("00010101", "15821015", "18000101", "18581117", "18991230", "18991231", "19000101", "99991231"))
+# Clocks that were never set: constants too, unless the study itself is of that time.
+CLOCK_RESETS = ("19700101", "19800101", "19900101", "19950101", "19990101", "20000101", "20010101")
 _DA = re.compile(r"(\d{4})(\d\d)(\d\d)")
 _DA_OLD = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)")
 _TM = re.compile(r"([01]\d|2[0-3])(([0-5]\d)(([0-5]\d|60)(\.\d{1,6})?)?)?")
@@ -23,15 +25,24 @@ _AS = re.compile(r"(\d{3})([DWMY])")
 
 
 @lru_cache(maxsize=4096)
-def shifted_da(text: str, days: int) -> str | None:
-    """Return a DA value moved by `days`; None when it is no date."""
-    match = _DA.fullmatch(text) or _DA_OLD.fullmatch(text)
+def shifted(vr: str, text: str, days: int, constants: frozenset[str] = CONSTANTS) -> str | None:
+    """Return a DA or DT value moved by `days`, a DT with its precision and its offset from UTC; None when it is none.
+
+    A DT without a day cannot be moved by days exactly: it is refused.
+    """
+    match = _DT.fullmatch(text) if vr == "DT" else _DA.fullmatch(text) or _DA_OLD.fullmatch(text)
     if match is None:
         return None
-    if "".join(match.groups()) in CONSTANTS:
+    year, month, day = match.group(1, 2, 3)
+    if day is None:
+        return None
+    if year + month + day in constants:
         return text
-    moved = _moved(*(int(g) for g in match.groups()), days)
-    return f"{moved:%Y%m%d}".rjust(8, "0") if moved else None
+    moved = _moved(int(year), int(month), int(day), days)
+    if moved is None:
+        return None
+    rest = (match[4] or "") + (match[5] or "") if vr == "DT" else ""
+    return f"{moved.year:04d}{moved.month:02d}{moved.day:02d}{rest}"
 
 
 def shifted_tm(text: str) -> str | None:
@@ -39,22 +50,16 @@ def shifted_tm(text: str) -> str | None:
     return text if _TM.fullmatch(text) or _TM_OLD.fullmatch(text) else None
 
 
-@lru_cache(maxsize=4096)
-def shifted_dt(text: str, days: int) -> str | None:
-    """Return a DT value moved by `days`, with its precision and its offset from UTC; None when it is no date and time.
+def constants_beside(study_dates: frozenset[str]) -> frozenset[str]:
+    """Return the dates that are nobody's in a study of these dates."""
+    years = {int(d[:4]) for d in study_dates if _DA.fullmatch(d)}
+    return CONSTANTS | {d for d in CLOCK_RESETS if all(abs(int(d[:4]) - year) > 2 for year in years)}
 
-    A value without a day cannot be moved by days exactly: it is refused.
-    """
-    match = _DT.fullmatch(text)
-    if match is None:
-        return None
-    year, month, day, time, zone = match.groups()
-    if day is None:
-        return None
-    if year + month + day in CONSTANTS:
-        return text
-    moved = _moved(int(year), int(month), int(day), days)
-    return f"{moved:%Y%m%d}".rjust(8, "0") + (time or "") + (zone or "") if moved else None
+
+def day(text: str) -> date | None:
+    """Return a DA value as a date, None when it is none."""
+    match = _DA.fullmatch(text) or _DA_OLD.fullmatch(text)
+    return _moved(*(int(g) for g in match.groups()), 0) if match else None
 
 
 def is_valid(vr: str, text: str) -> bool:
@@ -65,14 +70,20 @@ def is_valid(vr: str, text: str) -> bool:
     return (_TM if vr == "TM" else _DT).fullmatch(text) is not None
 
 
-def capped_age(text: str, cap_years: int, older_than_cap: bool) -> str | None:
+def capped_age(text: str, cap_years: int, *, older_than_cap: bool) -> str | None:
     """Return an AS value, `cap_years` for every age from there on or when the patient's timeline reaches it."""
     match = _AS.fullmatch(text)
     if match is None:
         return None
-    years = int(match[1]) / {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}[match[2]]
+    years = age_years(text)
     # PRIVACY: a cap that held in one study only would tell the age in the others (tests/spec/test_dates.py).
     return f"{cap_years:03d}Y" if older_than_cap or years >= cap_years else text
+
+
+def age_years(text: str) -> float:
+    """Return an AS value in years, 0 when it is none."""
+    match = _AS.fullmatch(text)
+    return int(match[1]) / {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}[match[2]] if match else 0.0
 
 
 def _moved(year: int, month: int, day: int, days: int) -> date | None:

@@ -41,7 +41,7 @@ _FACES_SETTLED = frozenset(("defaced", "already defaced", "no face"))
 def declare(instance: Instance, pixels: PixelOutcome, faces: FaceOutcome, context: StudyContext) -> Instance:
     """Return the instance with the markers of what was done: nothing is declared that a stage did not finish."""
     has_pixels = any(tag in instance.dataset for tag in (0x7FE00008, 0x7FE00009, 0x7FE00010))
-    codes = list(header_codes(context.policy, context.clean_text is not None))
+    codes = list(header_codes(context.policy))
     cleaned_pixels = pixels.examined and pixels.reason is None
     cleaned_faces = faces.reason is None and faces.verdict in _FACES_SETTLED
     if cleaned_pixels and has_pixels:
@@ -50,27 +50,27 @@ def declare(instance: Instance, pixels: PixelOutcome, faces: FaceOutcome, contex
         codes.append("113102")
     statements: Cleaned = dict(_method(tuple(sorted(codes))))
     if has_pixels and cleaned_pixels:
-        statements[0x00280301] = ("CS", b"NO")
+        statements[0x00280301] = ("CS", b"NO", False)
     if cleaned_faces and faces.face_in_fov is not None:
-        statements[0x00280302] = ("CS", b"NO")
-    statements[0x00280303] = ("CS", {"remove": b"REMOVED ", "shift": b"MODIFIED", "keep": b"UNMODIFIED"}[context.policy.dates])
+        statements[0x00280302] = ("CS", b"NO", False)
+    statements[0x00280303] = ("CS", {"remove": b"REMOVED ", "shift": b"MODIFIED", "keep": b"UNMODIFIED"}[context.policy.dates], False)
     dataset = copy(instance.dataset)
     dataset._dict = {**instance.dataset._dict}
     for tag in (0x00280301, 0x00280302):
         dataset._dict.pop(BaseTag(tag), None)
-    for tag, (vr, value) in statements.items():
+    for tag, (vr, value, _) in statements.items():
         dataset._dict[BaseTag(tag)] = RawDataElement(BaseTag(tag), vr, len(value), value, 0, False, True)
     return replace(instance, dataset=dataset)
 
 
-def header_codes(policy: HeaderPolicy, text_is_cleaned: bool) -> tuple[str, ...]:
+def header_codes(policy: HeaderPolicy) -> tuple[str, ...]:
     """Return the CID 7050 codes of what the header rules of this policy do to every object."""
     codes = ["113100"]
     if policy.clean_graphics:
         codes.append("113103")
-    if policy.clean_structured_content and text_is_cleaned:
+    if policy.clean_structured_content:
         codes.append("113104")
-    if policy.clean_descriptors and text_is_cleaned:
+    if policy.clean_descriptors:
         codes.append("113105")
     if policy.dates != "remove":
         codes.append("113107" if policy.dates == "shift" else "113106")
@@ -78,6 +78,7 @@ def header_codes(policy: HeaderPolicy, text_is_cleaned: bool) -> tuple[str, ...]
         (policy.retain_patient_characteristics, "113108"),
         (policy.retain_device == "full", "113109"),
         (policy.retain_uids, "113110"),
+        (policy.retain_safe_private, "113111"),
         (policy.retain_institution, "113112"),
     ]
     return (*codes, *(code for on, code in options if on))
@@ -90,14 +91,14 @@ def _method(codes: tuple[str, ...]) -> Cleaned:
         meaning = MEANINGS[code].encode()
         body = encoded(
             {
-                0x00080100: ("SH", code.encode()),
-                0x00080102: ("SH", b"DCM "),
-                0x00080104: ("LO", meaning + b" " * (len(meaning) % 2)),
+                0x00080100: ("SH", code.encode(), False),
+                0x00080102: ("SH", b"DCM ", False),
+                0x00080104: ("LO", meaning + b" " * (len(meaning) % 2), False),
             }
         )
         items.append((ITEM >> 16).to_bytes(2, "little") + (ITEM & 0xFFFF).to_bytes(2, "little") + len(body).to_bytes(4, "little") + body)
     return {
-        0x00120062: ("CS", b"YES "),
-        0x00120063: ("LO", METHOD.encode() + b" " * (len(METHOD) % 2)),
-        0x00120064: ("SQ", b"".join(items)),
+        0x00120062: ("CS", b"YES ", False),
+        0x00120063: ("LO", METHOD.encode() + b" " * (len(METHOD) % 2), False),
+        0x00120064: ("SQ", b"".join(items), False),
     }

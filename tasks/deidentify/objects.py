@@ -13,7 +13,10 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from tasks.deidentify import charsets
+from tasks.deidentify.codestreams import Unclean
+from tasks.deidentify.container import clean_fragments, clean_native, describe_pixels
 from tasks.deidentify.context import StudyContext
+from tasks.deidentify.iod import top_level_types
 from tasks.deidentify.rebuild import Cleaned, Level, swapped
 from tasks.elements import (
     DEFLATED,
@@ -22,8 +25,10 @@ from tasks.elements import (
     IMPLICIT_LITTLE,
     PIXEL_DATA,
     UNDEFINED,
+    Element,
     ObjectBytes,
     Unreadable,
+    fragments,
     open_object,
     walk,
 )
@@ -35,7 +40,10 @@ if TYPE_CHECKING:
 _NATIVE = frozenset(("", IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED))
 # Documents inside a DICOM wrapper: no cleaner of ours is proved on them.
 _ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."
-_TEXT_VRS = frozenset(("SH", "LO", "ST", "LT", "UT", "UC", "PN", "SQ"))
+_STRUCTURED = "1.2.840.10008.5.1.4.1.1.88."
+_BY_REFERENCE = b"\x40\x00\x73\xdb"  # (0040,DB73): content items that point at others by position
+_PIXEL_DATA = frozenset((0x7FE00008, 0x7FE00009, PIXEL_DATA))
+_CHARSET = BaseTag(0x00080005)
 
 
 def deidentify_object(source: SourceFile, context: StudyContext) -> Instance | Reason:
@@ -50,6 +58,8 @@ def deidentify_object(source: SourceFile, context: StudyContext) -> Instance | R
         return _rebuilt(source, opened, context)
     except Unreadable as unreadable:
         return unreadable.reason
+    except Unclean:
+        return Reason.CONTENT_NOT_CLEANED
     except RecursionError:
         return Reason.NESTED_TOO_DEEP
 
@@ -57,18 +67,23 @@ def deidentify_object(source: SourceFile, context: StudyContext) -> Instance | R
 def _rebuilt(source: SourceFile, opened: ObjectBytes, context: StudyContext) -> Instance | Reason:
     native = opened.transfer_syntax_uid in _NATIVE
     syntax = EXPLICIT_LITTLE if native else opened.transfer_syntax_uid
-    level = Level((), opened.encoding, charsets.encodings_of(b""), False, context.policy.max_nesting)
-    cleaned = context.rebuilder(source).rebuild(opened.buffer, opened.start, len(opened.buffer), level)
-    elements = {tag: RawDataElement(BaseTag(tag), vr, len(value), value, 0, False, True) for tag, (vr, value) in cleaned.items()}
-    pixels = _pixel_element(opened, cleaned, native)
-    if isinstance(pixels, Reason):
-        return pixels
+    found, pixels = elements_of(opened, context.policy.max_nesting)
+    level = Level(opened.encoding, context.policy.max_nesting, types=top_level_types(source.sop_class_uid))
+    level.references = _BY_REFERENCE in opened.buffer if source.sop_class_uid.startswith(_STRUCTURED) else False
+    cleaned = context.rebuilder(source).rebuild(opened.buffer, found, level)
+    elements = {
+        BaseTag(tag): RawDataElement(BaseTag(tag), vr, len(value), value, 0, False, True) for tag, (vr, value, _) in cleaned.items()
+    }
+    if any(kept[2] for kept in cleaned.values()):
+        elements[_CHARSET] = RawDataElement(_CHARSET, "CS", 10, charsets.UTF8.encode(), 0, False, True)
     if pixels is not None:
-        elements[int(pixels.tag)] = pixels
-    character_set = _character_set(cleaned)
-    if character_set:
-        elements[0x00080005] = RawDataElement(BaseTag(0x00080005), "CS", len(character_set), character_set, 0, False, True)
-    dataset = Dataset({element.tag: element for _, element in sorted(elements.items())})
+        if pixels.undefined == native:
+            return Reason.INVALID_OBJECT
+        data = _pixel_data(opened, pixels, cleaned, syntax)
+        elements[data.tag] = data
+    elif not native:
+        syntax = EXPLICIT_LITTLE
+    dataset = Dataset({tag: elements[tag] for tag in sorted(elements)})
     dataset.set_original_encoding(False, True, ["utf8"])
     sop_uid = context.pseudonyms.uid(source.sop_instance_uid)
     dataset.file_meta = _file_meta(source.sop_class_uid, sop_uid, syntax)
@@ -83,31 +98,39 @@ def _rebuilt(source: SourceFile, opened: ObjectBytes, context: StudyContext) -> 
     )
 
 
-def _pixel_element(opened: ObjectBytes, cleaned: Cleaned, native: bool) -> RawDataElement | Reason | None:
-    """Return pixel data as it is, native words in little endian order."""
-    found = None
-    for element in walk(opened.buffer, opened.start, len(opened.buffer), opened.encoding, 64):
-        if element.tag in (0x7FE00008, 0x7FE00009, PIXEL_DATA):
-            found = element
-    if found is None:
-        return None
-    if found.undefined == native:
-        return Reason.INVALID_OBJECT
-    value = opened.buffer[found.start : found.stop]
-    if found.undefined:
-        return RawDataElement(BaseTag(found.tag), "OB", UNDEFINED, value, 0, False, True)
-    bits = int.from_bytes(cleaned.get(0x00280100, ("US", b"\x10\x00"))[1][:2], "little")
-    vr = {0x7FE00008: "OF", 0x7FE00009: "OD"}.get(found.tag) or ("OW" if bits > 8 or found.vr in ("", "OW") else "OB")
-    if not opened.encoding.little and bits > 8:
-        value = swapped(value, bits // 8)
-    return RawDataElement(BaseTag(found.tag), vr, len(value), value, 0, False, True)
+def elements_of(opened: ObjectBytes, depth: int) -> tuple[list[Element], Element | None]:
+    """Return the top-level elements and the pixel data among them; what follows the pixel data and is no element is left out."""
+    found: list[Element] = []
+    pixels: Element | None = None
+    try:
+        for element in walk(opened.buffer, opened.start, len(opened.buffer), opened.encoding, depth):
+            if element.tag in _PIXEL_DATA:
+                if pixels is not None:
+                    raise Unreadable(Reason.INVALID_OBJECT)
+                pixels = element
+            else:
+                found.append(element)
+    except Unreadable as unreadable:
+        if pixels is None or unreadable.reason is Reason.INVALID_OBJECT:
+            raise
+    return found, pixels
 
 
-def _character_set(cleaned: Cleaned) -> bytes:
-    """Return the Specific Character Set of the rebuilt object: none for ASCII, UTF-8 for everything else."""
-    if all(value.isascii() for vr, value in cleaned.values() if vr in _TEXT_VRS):
-        return b""
-    return charsets.UTF8.encode()
+def _pixel_data(opened: ObjectBytes, pixels: Element, cleaned: Cleaned, syntax: str) -> RawDataElement:
+    """Return the pixel data element without anything but pixels; raises Unclean when that cannot be said of it."""
+    described = describe_pixels(cleaned)
+    tag = BaseTag(pixels.tag)
+    if pixels.undefined:
+        bounds = fragments(opened.buffer, pixels.start, pixels.stop + 8)
+        value, _ = clean_fragments(opened.buffer, bounds, described, syntax)
+        return RawDataElement(tag, "OB", UNDEFINED, value, 0, False, True)
+    value = opened.buffer[pixels.start : pixels.stop]
+    if pixels.tag != PIXEL_DATA:
+        value = value if opened.encoding.little else swapped(value, 4 if pixels.tag == 0x7FE00008 else 8)
+        return RawDataElement(tag, "OF" if pixels.tag == 0x7FE00008 else "OD", len(value), value, 0, False, True)
+    value = clean_native(value, described, little=opened.encoding.little)
+    vr = "OW" if described.bits_allocated > 8 or pixels.vr != "OB" else "OB"
+    return RawDataElement(tag, vr, len(value), value, 0, False, True)
 
 
 def _file_meta(sop_class_uid: str, sop_uid: str, syntax: str) -> FileMetaDataset:

@@ -58,9 +58,11 @@ _TEXT = frozenset(("LO", "SH", "ST", "LT", "UT", "UC"))
 # Binary values that are kept; every other standard OB, OW, … is removed.
 _BULK_KEPT = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010, 0x7FE00001, 0x7FE00002))
 _BULK_KEPT |= {0x00281201, 0x00281202, 0x00281203, 0x00281204, 0x00283006, 0x00282000}  # palette and other LUTs, ICC profile
-_BULK_KEPT |= {0x00281221, 0x00281222, 0x00281223, 0x54001010, 0x54001012, 0x00660016, 0x00660021, 0x00660023, 0x00660040}
+_BULK_KEPT |= {0x00281221, 0x00281222, 0x00281223, 0x54001010, 0x54000110, 0x54000112, 0x5400100A, 0x56000020, 0x00640009}
+_BULK_KEPT |= {0x00660016, 0x00660021, 0x00660022, 0x00660023, 0x00660024, 0x00660025, 0x00660029, 0x00660125, 0x00660129, 0x006A0011}
+_BULK_KEPT |= set(range(0x00660040, 0x00660044)) | {0x300A0664, 0x300A0665, 0x300A066B, 0x00221531, 0x00181638}
 # PS3.15 E.1-1 does not name these, and they are identifying or meaningless once the object is rebuilt.
-_NEVER = frozenset((0x04000500, 0x04000520, 0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC, 0x00080001))
+_NEVER = frozenset((0x04000500, 0x04000520, 0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC, 0x00080001, 0x00080300, 0x04000561))
 # The markers that `declare` writes (PS3.15 E.1.1 and E.3), never copied.
 _WRITTEN = frozenset((0x00120062, 0x00120063, 0x00120064, 0x00280301, 0x00280302, 0x00280303, 0x00080307))
 _PSEUDONYM = frozenset((0x00100010, 0x00100020))
@@ -71,31 +73,37 @@ class RuleBook:
 
     def __init__(self, policy: HeaderPolicy) -> None:
         self.policy = policy
-        self._rules: dict[int, Rule] = {}
+        self._rules: dict[tuple[int, str], Rule] = {}
 
-    def rule(self, tag: int) -> Rule:
-        """Return the rule of a standard attribute; private ones are not asked here."""
-        rule = self._rules.get(tag)
+    def rule(self, tag: int, need: str = "") -> Rule:
+        """Return the rule of a standard attribute whose type is `need` where it stands (1, 1C, 2, 2C, or "" for any other)."""
+        rule = self._rules.get((tag, need))
         if rule is None:
-            rule = self._rules[tag] = self._decide(tag)
+            rule = self._rules[tag, need] = self._decide(tag, need)
         return rule
 
-    def _decide(self, tag: int) -> Rule:
+    def _decide(self, tag: int, need: str) -> Rule:
         group, element = tag >> 16, tag & 0xFFFF
         vr, vm, _, _, keyword = _dictionary().get(tag) or _repeater(tag)
         if tag in _WRITTEN:
             return Rule(keyword, vr, vm, Action.WRITTEN, "PS3.15 E.1.1")
-        if element == 0 or group < 8:
-            return Rule(keyword, vr, vm, Action.REMOVE, "PS3.5 7.2")
+        if element == 0 or group < 8 or group >> 8 in (0x50, 0x60):
+            # PRIVACY: overlays and curves may draw text; without their bitmap the rest of the group says nothing
+            # (tests/spec/test_rebuild.py::test_overlays_and_curves_are_gone).
+            return Rule(keyword, vr, vm, Action.REMOVE, "PS3.15 E.3.3" if group >> 8 in (0x50, 0x60) else "PS3.5 7.2")
         if tag in _PSEUDONYM:
             return Rule(keyword, vr, vm, Action.PSEUDONYM, "PS3.15 E.1-1")
         row = _table().get(_table_key(tag))
         if row is not None:
-            action, clause = self._table_action(row)
+            action, clause = self._table_action(row, need)
             return Rule(keyword or row.keyword, vr or row.vr, vm, self._by_vr(tag, action, vr or row.vr), clause)
-        return Rule(keyword, vr, vm, self._untabled(tag, vr), "keep list" if vr else "default deny")
+        action = self._untabled(tag, vr)
+        clause = "not in E.1-1: kept by VR" if action is not Action.REMOVE else "default deny"
+        if action is Action.REMOVE and vr and vr not in ("UR", "OB", "UN"):
+            action = {"1": Action.DUMMY, "2": Action.EMPTY}.get(need, action)  # the IOD stays valid; no value stays
+        return Rule(keyword, vr, vm, action, clause)
 
-    def _table_action(self, row: _Row) -> tuple[Action, str]:
+    def _table_action(self, row: _Row, need: str) -> tuple[Action, str]:
         """Apply the options in the order of PS3.15 E.1.1: what retains comes before what cleans."""
         policy, options = self.policy, row.options
         if policy.dates != "remove" and options["modified_dates"]:
@@ -114,7 +122,7 @@ class RuleBook:
         for on, option, clause in retained + cleaned:
             if on and options[option]:
                 return (Action.KEEP if options[option] == "K" else Action.CLEAN), f"PS3.15 {clause}"
-        return _strictest_valid(row), "PS3.15 E.1-1"
+        return _basic_action(row.basic, need), "PS3.15 E.1-1"
 
     def _by_vr(self, tag: int, action: Action, vr: str) -> Action:
         if tag in (0x00101010, 0x0072005F) and action is Action.KEEP:
@@ -147,11 +155,16 @@ class RuleBook:
         return Action.REMOVE
 
 
-def _strictest_valid(row: _Row) -> Action:
-    """Return the action of the Basic Profile that keeps any IOD valid: the least that the row allows."""
-    return {"X": Action.REMOVE, "Z": Action.EMPTY, "D": Action.DUMMY, "U": Action.MAP_UID}.get(
-        row.basic.replace("*", "").rsplit("/", maxsplit=1)[-1], Action.REMOVE
-    )
+def _basic_action(basic: str, need: str) -> Action:
+    """Return the Basic Profile's action; where the table leaves a choice, what the attribute's type in the IOD asks for."""
+    choices = basic.replace("*", "").split("/")
+    if "U" in choices:
+        return Action.MAP_UID  # references are kept and follow their UIDs
+    order = {"1": "DZX", "1C": "DZX", "2": "ZDX", "2C": "ZDX"}.get(need, "XZD")
+    chosen = next(letter for letter in order if letter in choices)
+    if choices == ["X"] and need in ("1", "2"):
+        chosen = "D" if need == "1" else "Z"
+    return {"X": Action.REMOVE, "Z": Action.EMPTY, "D": Action.DUMMY}[chosen]
 
 
 def _table_key(tag: int) -> str:

@@ -5,24 +5,36 @@ Which action an attribute gets does not belong here (rules.py), nor does walking
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass, field
 
-from tasks.deidentify import dates, domains
+from tasks.deidentify import colour, dates, domains, terms
 from tasks.deidentify.charsets import decoded
 from tasks.deidentify.pseudonyms import Pseudonyms
 from tasks.deidentify.rules import Action, Rule
+from tasks.deidentify.text import TextCleaner
 from tasks.policy.headers import HeaderPolicy
 
-CleanText = Callable[[str, str], str]
-_TEXT = frozenset(("LO", "SH", "ST", "LT", "UT", "UC"))
 _MULTIPLE_TEXT = frozenset(("LO", "SH", "UC"))
 _BINARY = frozenset(("US", "SS", "UL", "SL", "FL", "FD", "AT", "UV", "SV", "OF", "OD", "OL", "OV", "OW", "OB"))
 _DUMMY_TEXT = {
-    "DA": "19000101", "TM": "000000", "DT": "19000101000000", "AS": "000Y", "IS": "0", "DS": "0", "CS": "UNKNOWN", "AE": "REMOVED",
+    "DA": "19000101", "TM": "000000", "DT": "19000101000000", "AS": "000Y", "IS": "0", "DS": "0", "AE": "REMOVED",
     "PN": "REMOVED", "LO": "REMOVED", "SH": "REMOVED", "ST": "REMOVED", "LT": "REMOVED", "UT": "REMOVED", "UC": "REMOVED",
     "UR": "urn:removed",
 }  # fmt: skip
+# How the codes of a scheme are written (PS3.16 8): what is written so, and is no identifier of the patient, is a code.
+_SNOMED_RT = r"[A-Z]{1,2}\d?-[0-9A-F]{4,6}"
+_CODES = {
+    b"DCM": r"\d{5,6}|[A-Z]{2,6}", b"SCT": r"\d{6,18}", b"SRT": _SNOMED_RT, b"SNM3": _SNOMED_RT, b"99SDM": _SNOMED_RT,
+    b"LN": r"\d{1,6}-\d", b"UCUM": r"[A-Za-z0-9%/.*\[\]{}()'\^_+-]{1,16}", b"RADLEX": r"RID\d{1,6}", b"FMA": r"\d{2,7}",
+    b"NCIt": r"C\d{3,7}", b"UMLS": r"C\d{7}", b"MDC": r"MDC_[A-Z_]+|\d{1,6}", b"SCPECG": r"[\d.-]{1,12}", b"BI": r"[\w.-]{1,8}",
+    b"ISO3166_1": r"[A-Z]{2}", b"RFC5646": r"[a-z]{2,3}(-[A-Z]{2})?", b"ISO639_2": r"[a-z]{3}", b"NDC": r"[\d-]{8,13}",
+    b"I10": r"[A-Z]\d\d(\.\d{1,4})?", b"I10P": r"[0-9A-Z]{7}", b"C4": r"\d{5}", b"ITIS_TSN": r"\d{5,7}", b"UBERON": r"\d{7}",
+    b"IBSI": r"[A-Z0-9]{4}",
+}  # fmt: skip
+_COMPILED = {scheme: re.compile(pattern) for scheme, pattern in _CODES.items()}
+_LABELS = frozenset(("GraphicLayer",))  # names that other attributes refer to
+_CODE_TAGS = frozenset(("CodeValue", "LongCodeValue"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +44,41 @@ class Patient:
     pseudonym: str
     shift_days: int = field(repr=False)
     older_than_cap: bool = field(repr=False, default=False)
+    constants: frozenset[str] = field(repr=False, default=dates.CONSTANTS)  # dates that are nobody's
+    own_codes: frozenset[str] = field(repr=False, default=frozenset())  # ids and names, folded: no code is one of these
 
 
 class ValueRules:
     """Applies actions to values for one patient; never raises on a value, and keeps none that it cannot judge."""
 
-    def __init__(self, policy: HeaderPolicy, pseudonyms: Pseudonyms, patient: Patient, clean_text: CleanText | None) -> None:
-        self.policy, self.pseudonyms, self.patient, self.clean_text = policy, pseudonyms, patient, clean_text
+    def __init__(self, policy: HeaderPolicy, pseudonyms: Pseudonyms, patient: Patient, cleaner: TextCleaner) -> None:
+        self.policy, self.pseudonyms, self.patient, self.cleaner = policy, pseudonyms, patient, cleaner
 
-    def applied(self, rule: Rule, vr: str, value: bytes, encodings: tuple[str, ...] | None) -> bytes | None:
-        """Return the released value of an element that is not a sequence, None when it is removed."""
+    def applied(
+        self, rule: Rule, vr: str, value: bytes, encodings: tuple[str, ...] | None, *, need: str = "", scheme: bytes = b""
+    ) -> bytes | None:
+        """Return the released value of an element that is not a sequence, None when it is removed.
+
+        A value that does not survive leaves a dummy where the IOD requires one (`need` 1), nothing but its attribute
+        where that may be empty (`need` 2).
+        """
+        result = self._action(rule, vr, value, encodings, scheme)
+        if result or rule.action in (Action.REMOVE, Action.EMPTY):
+            return result
+        if not need or not value.strip(b" \x00"):
+            return result
+        if need[0] == "2":
+            return b""
+        return self._dummy(rule, vr, b"")
+
+    def _action(self, rule: Rule, vr: str, value: bytes, encodings: tuple[str, ...] | None, scheme: bytes) -> bytes | None:
         match rule.action:
             case Action.REMOVE | Action.WRITTEN | Action.RECURSE:
                 return None
             case Action.EMPTY:
                 return b""
             case Action.DUMMY:
-                return self._dummy(rule, vr, value, encodings)
+                return self._dummy(rule, vr, value) if value.strip(b" \x00") else b""
             case Action.PSEUDONYM:
                 return self.patient.pseudonym.encode()
             case Action.MAP_UID:
@@ -58,19 +88,19 @@ class ValueRules:
             case Action.CAP_AGE:
                 return self._age(value)
             case Action.CLEAN:
-                return self._cleaned(rule, vr, value, encodings)
+                return self._cleaned(rule, vr, value, encodings, scheme)
             case Action.KEEP:
                 return self._kept(rule, vr, value)
 
-    def _dummy(self, rule: Rule, vr: str, value: bytes, encodings: tuple[str, ...] | None) -> bytes | None:
-        if not value.strip(b" \x00"):
-            return b""
+    def _dummy(self, rule: Rule, vr: str, value: bytes) -> bytes | None:
         if vr == "UI":
             return self._mapped(value)
-        if vr in ("DA", "TM", "DT") and self.policy.dates != "remove":
+        if value and vr in ("DA", "TM", "DT") and self.policy.dates != "remove":
             return self._shifted(vr, value) if self.policy.dates == "shift" else self._kept(rule, vr, value)
         if vr in _BINARY:
-            return bytes(max(len(value), 2)) if len(value) <= 1 << 10 else bytes(2)
+            return bytes(len(value)) if 0 < len(value) <= 1 << 10 else None
+        if vr == "CS":
+            return terms.dummy_term(rule.keyword).encode()
         text = _DUMMY_TEXT.get(vr)
         return text.encode() if text else None
 
@@ -89,42 +119,70 @@ class ValueRules:
             if text and vr == "TM":
                 moved = dates.shifted_tm(text)
             elif text:
-                moved = dates.shifted_da(text, days) if vr == "DA" else dates.shifted_dt(text, days)
+                moved = dates.shifted(vr, text, days, self.patient.constants)
             if moved is None:
-                return b""
+                return None
             out.append(moved)
         return "\\".join(out).encode()
 
     def _age(self, value: bytes) -> bytes | None:
         text = domains.age_string(value)
-        capped = dates.capped_age(text, self.policy.age_cap_years, self.patient.older_than_cap) if text else None
-        return capped.encode() if capped else b""
+        capped = dates.capped_age(text, self.policy.age_cap_years, older_than_cap=self.patient.older_than_cap) if text else None
+        return capped.encode() if capped else None
 
     def _kept(self, rule: Rule, vr: str, value: bytes) -> bytes | None:
+        if rule.keyword == "ICCProfile":
+            return colour.canonical_profile(value)
         if vr in _BINARY:
+            if "LUTData" in rule.keyword or "LookupTableData" in rule.keyword:
+                return None if colour.holds_text(value) else value
             return domains.numbers(vr, rule.vm, value)
         if vr in ("DS", "IS"):
             return domains.decimal_strings(vr, rule.vm, value)
         if vr == "CS":
-            codes = domains.code_strings(value, rule.vm)
-            return None if codes is None else b"\\".join(codes)
+            return self._terms(rule, value)
         if vr in ("DA", "TM", "DT"):
             text = value.rstrip(b" \x00").decode("latin-1")
-            return text.encode("latin-1") if all(not t.strip() or dates.is_valid(vr, t.strip(" ")) for t in text.split("\\")) else b""
+            return text.encode("latin-1") if all(not t.strip() or dates.is_valid(vr, t.strip(" ")) for t in text.split("\\")) else None
         if vr == "UI":
             found = domains.uids(value)
             return None if found is None else "\\".join(found).encode()
         return None
 
-    def _cleaned(self, rule: Rule, vr: str, value: bytes, encodings: tuple[str, ...] | None) -> bytes | None:
+    def _terms(self, rule: Rule, value: bytes) -> bytes | None:
+        """Keep the components that are terms; a value of several keeps its places, so that the others keep their meaning."""
+        codes = domains.code_strings(value, rule.vm)
+        if codes is None:
+            return None
+        kept = []
+        for code in codes:
+            text = code.decode("ascii")
+            known = terms.is_term(rule.keyword, text) and text.casefold() not in self.patient.own_codes
+            kept.append(text if known or terms.is_listed(rule.keyword, text) else "")
+        while kept and not kept[-1] and rule.keyword not in _LABELS:
+            kept.pop()
+        if any(not text for text in kept):
+            places = zip(kept, codes, strict=False)
+            kept = [
+                text or (self.pseudonyms.label(code.decode()) if rule.keyword in _LABELS else terms.dummy_term(rule.keyword))
+                for text, code in places
+            ]
+        return "\\".join(kept).encode() if kept or not codes else None
+
+    def _cleaned(self, rule: Rule, vr: str, value: bytes, encodings: tuple[str, ...] | None, scheme: bytes) -> bytes | None:
         text = decoded(value, encodings, vr)
-        if text is None or self.clean_text is None:
+        if text is None:
             return None
         out = []
         for part in text.split("\\") if vr in _MULTIPLE_TEXT else [text]:
             plain = domains.plain_text(vr, part)
-            clean = self.clean_text(plain, rule.keyword) if plain else plain
-            if clean is None:
-                return None
-            out.append(clean if domains.within_length(vr, clean) else clean[: domains.MAX_CHARACTERS[vr]].rstrip(" "))
-        return "\\".join(out).encode("utf-8")
+            if plain and not (rule.keyword in _CODE_TAGS and self._is_code(plain, scheme)):
+                plain = self.cleaner.clean(plain, rule.keyword).text
+                if not domains.within_length(vr, plain):
+                    plain = plain[: domains.MAX_CHARACTERS[vr]].rstrip(" ")
+            out.append(plain)
+        return "\\".join(out).encode("utf-8") if any(out) else b""
+
+    def _is_code(self, text: str, scheme: bytes) -> bool:
+        pattern = _COMPILED.get(scheme)
+        return pattern is not None and pattern.fullmatch(text) is not None and text.casefold() not in self.patient.own_codes

@@ -54,7 +54,7 @@ def object_bytes(instance: Instance) -> list[bytes]:
             if not value.endswith(_END_OF_SEQUENCE):
                 pieces.append(_END_OF_SEQUENCE)
         else:
-            pieces.append(encoded({number: (vr, value + b"\0" * (len(value) % 2))}))
+            pieces.append(encoded({number: (vr, value + b"\0" * (len(value) % 2), False)}))
     return pieces
 
 
@@ -80,12 +80,12 @@ def _meta_bytes(sop_class_uid: str, sop_uid: str, syntax: str) -> bytes:
         return raw + b"\0" * (len(raw) % 2)
 
     body: Cleaned = {
-        0x00020001: ("OB", b"\x00\x01"),
-        0x00020002: ("UI", uid(sop_class_uid)),
-        0x00020003: ("UI", uid(sop_uid)),
-        0x00020010: ("UI", uid(syntax)),
-        0x00020012: ("UI", uid(IMPLEMENTATION_CLASS_UID)),
-        0x00020013: ("SH", IMPLEMENTATION_VERSION.encode() + b" " * (len(IMPLEMENTATION_VERSION) % 2)),
+        0x00020001: ("OB", b"\x00\x01", False),
+        0x00020002: ("UI", uid(sop_class_uid), False),
+        0x00020003: ("UI", uid(sop_uid), False),
+        0x00020010: ("UI", uid(syntax), False),
+        0x00020012: ("UI", uid(IMPLEMENTATION_CLASS_UID), False),
+        0x00020013: ("SH", IMPLEMENTATION_VERSION.encode() + b" " * (len(IMPLEMENTATION_VERSION) % 2), False),
     }
     group = encoded(body)
-    return encoded({0x00020000: ("UL", len(group).to_bytes(4, "little"))}) + group
+    return encoded({0x00020000: ("UL", len(group).to_bytes(4, "little"), False)}) + group
