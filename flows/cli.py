@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from flows.commands.audit import audit
 from flows.commands.candidates import approve, candidates, refuse
 from flows.commands.deidentify import deidentify
 from flows.commands.demo import demo
@@ -26,6 +27,7 @@ COMMANDS = (
     demo,
     deidentify,
     release,
+    audit,
     prove,
     candidates,
     approve,

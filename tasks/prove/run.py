@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ _PATIENTS_AT_MOST = 250
 
 def prove(policy: Policy, n: int, observe: Observer = lambda _stage, _done, _total: None) -> Iterator[Proof]:
     """Yield one proof per kind of defect, `n` plants each, then the clean controls. Raises ReleaseError when a stage is broken."""
+    warnings.filterwarnings("ignore", module="pydicom")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
     with tempfile.TemporaryDirectory(prefix="prove-") as name:
         folder = Path(name)

@@ -36,6 +36,7 @@ _TEXTS = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))
 _CODED = re.compile(rb"[\x20-\x7e]{0,64}$")
 _OLDEST_YEARS = 90
 _MANY_NUMBERS = 512
+_REMEMBERED_BYTES = 128
 
 
 class Stray(NamedTuple):
@@ -46,9 +47,17 @@ class Stray(NamedTuple):
     score: float
 
 
-@lru_cache(maxsize=16384)
 def strays(tag: int, vr: str, raw: bytes) -> tuple[Stray, ...]:
-    """Return what is wrong with one value. Cached: most values repeat from slice to slice."""
+    """Return what is wrong with one value."""
+    return _short_strays(tag, vr, raw) if len(raw) <= _REMEMBERED_BYTES else _strays(tag, vr, raw)
+
+
+@lru_cache(maxsize=16384)
+def _short_strays(tag: int, vr: str, raw: bytes) -> tuple[Stray, ...]:
+    return _strays(tag, vr, raw)  # remembered: most values repeat from slice to slice
+
+
+def _strays(tag: int, vr: str, raw: bytes) -> tuple[Stray, ...]:
     found: list[Stray] = []
     declared = implied_vr(tag)
     if vr in _TEXTS and declared not in _TEXTS and declared != "UN" and raw.strip(b" \0"):

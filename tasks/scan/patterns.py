@@ -12,6 +12,8 @@ from typing import NamedTuple
 from tasks.scan.dates import as_day
 from tasks.scan.vocabulary import technical_words
 
+_REMEMBERED_CHARACTERS = 256
+
 
 class Shape(NamedTuple):
     """Something of this kind is in a text, this surely; `day` is the day when the kind is a date."""
@@ -65,9 +67,17 @@ _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "
 _MONTH_NUMBER = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 
 
-@lru_cache(maxsize=4096)
 def shapes(text: str) -> tuple[Shape, ...]:
-    """Return what looks like PHI in a text. Cached: descriptions repeat from slice to slice."""
+    """Return what looks like PHI in a text."""
+    return _short_shapes(text) if len(text) <= _REMEMBERED_CHARACTERS else _shapes(text)
+
+
+@lru_cache(maxsize=4096)
+def _short_shapes(text: str) -> tuple[Shape, ...]:
+    return _shapes(text)  # remembered: descriptions repeat from slice to slice
+
+
+def _shapes(text: str) -> tuple[Shape, ...]:
     found: list[Shape] = []
     if "@" in text and _EMAIL.search(text):
         found.append(Shape("email", 0.95))

@@ -1,0 +1,68 @@
+"""Attributes that name somebody, filled with something that is no pseudonym (T2): what an audit of foreign data asks first.
+
+Only for data whose source we do not have; with the source, `search` knows the values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tasks.scan.charset import decode
+from tasks.scan.domains import Stray
+from tasks.scan.vocabulary import is_placeholder
+from tasks.scan.walk import Walk
+
+_ATTRIBUTES = {
+    0x00100030: ("birth_date", 0.8),
+    0x00101000: ("patient_id", 0.7),
+    0x00101040: ("address", 0.95),
+    0x00101050: ("record_number", 0.8),
+    0x00101090: ("record_number", 0.8),
+    0x00102154: ("phone", 0.95),
+    0x00102155: ("phone", 0.95),
+    0x00080050: ("accession_number", 0.6),
+    0x00080080: ("organization", 0.8),
+    0x00080081: ("address", 0.95),
+    0x00081040: ("organization", 0.6),
+    0x00081010: ("station", 0.6),
+    0x00080092: ("address", 0.95),
+    0x00080094: ("phone", 0.95),
+    0x00181000: ("device_serial", 0.6),
+    0x00380010: ("record_number", 0.7),
+    0x00402016: ("record_number", 0.7),
+    0x00402017: ("record_number", 0.7),
+    0x00102180: ("occupation", 0.5),
+    0x00104000: ("comment", 0.5),
+    0x001021F0: ("religion", 0.6),
+    0x00102150: ("residence", 0.4),
+    0x00102152: ("residence", 0.5),
+}
+"""Attribute -> what it names, and how surely a value there is one person's, place's or device's own."""
+_DATED_UID = re.compile(r"(?:^|\.)[0-9]{0,6}((?:19[5-9]|20[0-4])\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))[0-9]{0,8}(?:\.|$)")
+_RETAINED = {"113108": (), "113109": ("device_serial", "station"), "113112": ("organization", "address"), "113106": ("birth_date",)}
+
+
+def direct_identifiers(walk: Walk) -> Iterator[tuple[int, Stray]]:
+    """Yield the index of every filled attribute that names a person, place, record or device, unless declared as kept."""
+    declared = {
+        walk.value(e).strip(b" \0").decode("ascii", "replace") for e in walk.elements if e.tag == 0x00080100 and _is_method(walk, e.parent)
+    }
+    kept = {kind for code in declared for kind in _RETAINED.get(code, ())}
+    for index, element in enumerate(walk.elements):
+        known = _ATTRIBUTES.get(element.tag)
+        if known and element.end > element.start and known[0] not in kept:
+            text = decode(walk.value(element)[:256], "ISO_IR 192").strip(" \0")
+            if not is_placeholder(text) and not _is_dummy(text):
+                yield index, Stray(known[0], "T2.direct", known[1])
+        elif element.vr == "UI" and element.parent < 0 and _DATED_UID.search(walk.value(element).decode("latin-1")):
+            yield index, Stray("date", "T5.dated_uid", 0.5)
+
+
+def _is_method(walk: Walk, parent: int) -> bool:
+    return parent >= 0 and walk.elements[parent].tag == 0x00120064
+
+
+def _is_dummy(text: str) -> bool:
+    """Say whether a value is what de-identifiers write where an attribute must not be empty."""
+    return text in ("19000101", "00010101") or bool(re.fullmatch(r"[0-9a-f]{12,64}|[A-Z0-9]{1,8}-[0-9A-F]{8,}", text))

@@ -1,0 +1,116 @@
+"""Words that belong to too few patients (T4): a token of one patient only is a name until somebody has read it.
+
+The review itself, and who may sign, is the reviewer's business; here is what there is to read and what was allowed before.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from tasks.errors import UsageError
+from tasks.scan.charset import decode
+from tasks.scan.vocabulary import fold, technical_words
+from tasks.scan.walk import Walk
+from tasks.secret import Secret
+
+TOKENS = pa.schema(
+    [
+        pa.field("PatientID", pa.string(), nullable=False),
+        pa.field("place", pa.string(), nullable=False),
+        pa.field("token", pa.string(), nullable=False),
+    ]
+)
+"""Private: which word of which attribute belongs to which (released) patient."""
+
+_WORD = re.compile(r"[^\W_]{3,}")
+_TEXTS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "CS", "PN", "AE"))
+_OURS = frozenset((0x00100010, 0x00100020, 0x00120062, 0x00120063, 0x00080005, 0x00020013))
+_LONGEST = 1 << 16
+
+
+def tokens_of(walk: Walk) -> set[tuple[str, str]]:
+    """Return (place without item numbers, word) of every word in the texts of an object that no dictionary of the trade has."""
+    words = technical_words()
+    found: set[tuple[str, str]] = set()
+    for index, element in enumerate(walk.elements):
+        length = element.end - element.start
+        if element.vr not in _TEXTS or not 0 < length <= _LONGEST or element.tag in _OURS or _is_declaration(walk, element.parent):
+            continue
+        place = re.sub(r"\[\d+\]", "[]", walk.place(index))
+        for word in _WORD.findall(fold(decode(walk.value(element), "ISO_IR 192"))):
+            if word not in words and not _is_number(word):
+                found.add((place, word))
+    return found
+
+
+def _is_declaration(walk: Walk, parent: int) -> bool:
+    return parent >= 0 and walk.elements[parent].tag == 0x00120064
+
+
+def _is_number(word: str) -> bool:
+    """Numbers with at most two letters are sizes, phases, kernels and sequences: 3mm, b31f, t2, 120kv; long ones are ids."""
+    digits = sum(c.isdigit() for c in word)
+    return digits > 0 and len(word) - digits <= 3 and digits <= 4
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """Words that a reviewer has read and allowed; grows by review, signed with the dataset's secret."""
+
+    tokens: frozenset[str] = field(repr=False, default=frozenset())
+    reviewers: tuple[str, ...] = ()
+
+    def allow(self, tokens: Iterable[str], reviewer: str) -> AllowList:
+        """Return the list with more words, in the name of a reviewer."""
+        if not reviewer.strip():
+            raise UsageError("reviewer", "is empty", "write who has read these words")
+        return AllowList(self.tokens | {fold(t) for t in tokens}, (*self.reviewers, reviewer.strip()))
+
+
+def seal(allowed: AllowList, secret: Secret) -> bytes:
+    """Return the list as a private file whose seal breaks when anybody without the secret changes it."""
+    body = {"tokens": sorted(allowed.tokens), "reviewers": list(allowed.reviewers)}
+    return json.dumps({**body, "seal": _seal(body, secret)}, sort_keys=True, indent=1, ensure_ascii=False).encode("utf-8")
+
+
+def unseal(data: bytes, secret: Secret) -> AllowList:
+    """Read a sealed list; UsageError when it was changed after it was sealed (then nothing is allowed)."""
+    try:
+        body = json.loads(data)
+        given = str(body.pop("seal"))
+        tokens, reviewers = frozenset(map(str, body["tokens"])), tuple(map(str, body["reviewers"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError("allow list", "is not one", "restore it from the vault, or start an empty one") from None
+    if not hmac.compare_digest(given, _seal(body, secret)):
+        raise UsageError("allow list", "was changed after it was sealed", "review the words again and seal it")
+    return AllowList(tokens, reviewers)
+
+
+def _seal(body: Mapping[str, object], secret: Secret) -> str:
+    return secret.digest("token-allow-list", json.dumps(body, sort_keys=True, ensure_ascii=False)).hex()
+
+
+def rare_tokens(tokens: pa.Table, fewer_than: int, allowed: AllowList = AllowList()) -> pa.Table:
+    """Return (token, place, patients), private, of every word that fewer patients share and nobody has allowed; rarest first."""
+    import duckdb
+
+    with duckdb.connect() as sql:
+        sql.register("tokens", tokens)
+        sql.register("allowed", pa.table({"token": pa.array(sorted(allowed.tokens), pa.string())}))
+        query = """
+            SELECT token, min(place) AS place, count(DISTINCT PatientID) AS patients FROM tokens
+            WHERE token NOT IN (SELECT token FROM allowed) GROUP BY token HAVING patients < ? ORDER BY patients, token
+        """
+        return sql.sql(query, params=[fewer_than]).to_arrow_table()
+
+
+def token_rows(patient_id: str, found: Iterable[tuple[str, str]]) -> Iterator[dict[str, str]]:
+    """Yield TOKENS rows of one object."""
+    for place, token in sorted(found):
+        yield {"PatientID": patient_id, "place": place, "token": token}
