@@ -28,6 +28,14 @@ check: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(STAMP) .bench-venv/.installed  ## Planted-PHI benchmark, public tools beside ours
+	$(BIN)/python -m tests.bench.phi
+
+.bench-venv/.installed: tests/bench/phi/requirements.txt
+	test -x .bench-venv/bin/python || $(PYTHON) -m venv .bench-venv
+	$(BIN)/uv pip install -q --python .bench-venv/bin/python -r $<
+	touch $@
+
 format: $(STAMP)  ## Format and sort imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

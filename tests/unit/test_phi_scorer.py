@@ -14,7 +14,6 @@ from tests.bench.phi.key import Case, Plant
 from tests.bench.phi.people import People
 from tests.bench.phi.scorer import _found, lower_bound, score
 
-
 pytestmark = [pytest.mark.bench, pytest.mark.filterwarnings("ignore")]
 
 
