@@ -147,7 +147,7 @@ def process_shard(session: Session, client: Any, refs: Sequence[StudyRef], offse
         observer.get()("process", count, total)
         progress.update(count)
 
-    return workers.process_studies(client, refs, session.job, on_receipt)
+    return workers.process_studies(client, refs, session.job, on_receipt, workers.memory_limit_bytes(session.spec.workers))
 
 
 def reconcile(asked: Sequence[StudyRef], receipts: Sequence[Receipt]) -> list[Receipt]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flows.alone import process_alone
 from tasks.errors import ReleaseError
 from tasks.model import Reason, Receipt, StudyRef
 from tasks.process import failed_receipt
@@ -49,7 +50,7 @@ def connect(workers: Workers, scratch: Path) -> Iterator[Any]:
             processes=True,
             memory_limit=workers.memory_limit,
             local_directory=str(scratch),
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
             host="127.0.0.1",
         ) as cluster,
@@ -58,12 +59,21 @@ def connect(workers: Workers, scratch: Path) -> Iterator[Any]:
         yield client
 
 
+def memory_limit_bytes(workers: Workers) -> int:
+    """Return the memory that one worker may use."""
+    from dask.utils import parse_bytes
+
+    return int(parse_bytes(workers.memory_limit))
+
+
 def check_engines(client: Any) -> None:
     """Start the engines on every worker before any study is touched; raises the first worker's ReleaseError."""
     client.run(start_worker)
 
 
-def process_studies(client: Any, refs: Sequence[StudyRef], job: Job, on_receipt: Callable[[Receipt], None]) -> list[Receipt]:
+def process_studies(
+    client: Any, refs: Sequence[StudyRef], job: Job, on_receipt: Callable[[Receipt], None], memory_limit_bytes: int = 4 << 30
+) -> list[Receipt]:
     """Process the studies and return exactly one receipt each, in the order of `refs`.
 
     A worker that dies takes its studies along; each of them is run again alone, and quarantined when it kills again.
@@ -99,10 +109,8 @@ def process_studies(client: Any, refs: Sequence[StudyRef], job: Job, on_receipt:
         if following is not None:
             running.add(submit(following))
     for ref in suspects:
-        future = client.submit(process_study, ref, job, key=f"alone-{job.run_id}-{ref.study_key}", pure=False)
-        receipt = _receipt_of(future, ref)
+        receipt = process_alone(process_study, ref, job, memory_limit_bytes)
         settle(receipt or failed_receipt(ref, work_id(ref, job.rules), Reason.SUSPECTED_WORKER_KILLER))
-        future.release()
     return [receipts[ref.study_key] for ref in refs]
 
 

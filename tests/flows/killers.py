@@ -14,18 +14,18 @@ def _receipt(ref: StudyRef, job: Job) -> Receipt:
     return Receipt(ref.study_key, ref.fingerprint, work_id(ref, job.rules), Status.RELEASED, None, 1, (("released", "", 1),))
 
 
-def dies_of_every_seventh(ref: StudyRef, job: Job) -> Receipt:
-    """Kill the worker on some studies, every time."""
-    if int(ref.study_key, 16) % 7 == 0:
+def dies_of_the_seventh(ref: StudyRef, job: Job) -> Receipt:
+    """Kill the worker on one study, every time."""
+    if int(ref.study_key, 16) == 7:
         os._exit(1)
     time.sleep(0.02)
     return _receipt(ref, job)
 
 
 def dies_once(ref: StudyRef, job: Job) -> Receipt:
-    """Kill the worker the first time it sees a study."""
+    """Kill the worker the first time it sees the fifth study."""
     mark = Path(job.scratch_root) / f"seen-{ref.study_key}"
-    if int(ref.study_key, 16) % 5 == 0 and not mark.exists():
+    if int(ref.study_key, 16) == 5 and not mark.exists():
         mark.touch()
         os._exit(1)
     return _receipt(ref, job)
@@ -38,3 +38,9 @@ def raises_with_a_value(ref: StudyRef, job: Job) -> Receipt:
 
 def answers_nothing(ref: StudyRef, job: Job) -> None:
     """Return no receipt."""
+
+
+def needs_too_much_memory(ref: StudyRef, job: Job) -> Receipt:
+    """Ask for more memory than a worker has."""
+    bytearray(8 << 30)
+    return _receipt(ref, job)

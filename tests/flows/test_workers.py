@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from flows import workers
+from flows.alone import process_alone
 from tasks.model import Reason, Receipt, Status, StudyRef
 from tasks.policy import load_policy
 from tasks.process import Rules
@@ -46,9 +47,9 @@ def process(client: Any, job: Job, monkeypatch: pytest.MonkeyPatch, stand_in: An
 def test_a_study_that_kills_its_worker_is_quarantined_and_blames_nobody_else(
     client: Any, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receipts = process(client, job, monkeypatch, killers.dies_of_every_seventh)
+    receipts = process(client, job, monkeypatch, killers.dies_of_the_seventh)
     guilty = {r.study_key for r in receipts if r.reason is Reason.SUSPECTED_WORKER_KILLER}
-    assert guilty == {r.study_key for r in REFS if int(r.study_key, 16) % 7 == 0}
+    assert guilty == {f"{7:032x}"}
     assert {r.status for r in receipts if r.study_key not in guilty} == {Status.RELEASED}
 
 
@@ -66,3 +67,8 @@ def test_an_exception_becomes_a_failed_receipt_without_its_message(client: Any, 
 def test_no_answer_is_a_failure(client: Any, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     receipts = process(client, job, monkeypatch, killers.answers_nothing)
     assert {r.status for r in receipts} == {Status.FAILED}
+
+
+def test_a_suspect_that_needs_more_memory_than_a_worker_has_is_told_apart(job: Job) -> None:
+    assert process_alone(killers.needs_too_much_memory, REFS[0], job, 2 << 30) is None
+    assert process_alone(killers.dies_of_the_seventh, REFS[0], job, 2 << 30) is not None
