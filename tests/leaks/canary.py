@@ -61,14 +61,14 @@ class Nest:
 
 
 def plant(folder: Path) -> list[Canary]:
-    """Write a small archive of MR objects with a canary in every kind of place; returns the complete key."""
+    """Write a small archive of CT objects with a canary in every kind of place; returns the complete key."""
     nest = Nest()
     place = folder / nest.new("folder name")
     place.mkdir(parents=True)
-    patient = PATIENTS[3]
+    patient = PATIENTS[2]
     config.settings.writing_validation_mode = config.IGNORE
     try:
-        for index, dataset in enumerate(objects.mr_series(patient, slices=10)):
+        for index, dataset in enumerate(objects.ct_series(patient, slices=10)):
             if index == 0:
                 _plant_elements(dataset, nest, "top level")
                 _plant_private(dataset, nest, "top level")
@@ -89,7 +89,7 @@ def plant(folder: Path) -> list[Canary]:
 
 def _plant_identity(dataset: Dataset, nest: Nest) -> None:
     dataset.PatientComments = f"seen by {nest.new('free text')} on 3 May"
-    dataset.SeriesDescription = f"Knee {dataset.PatientID} {nest.new('descriptor', 'date')}"
+    dataset.SeriesDescription = f"Thorax {dataset.PatientID} {nest.new('descriptor', 'date')}"
     dataset.PatientBirthDate = nest.new("DA", "date")
     dataset.FrameOfReferenceUID = nest.new("UI", "uid")
     dataset.AcquisitionDateTime = nest.new("DT", "datetime")

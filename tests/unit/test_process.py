@@ -21,14 +21,14 @@ from tasks.secret import Secret
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[PulledFile]:
-    """One study of one patient: a small knee series."""
+    """One study of one patient: a small chest series."""
     source = tmp_path / "source"
     source.mkdir()
     pulled = []
-    for index, dataset in enumerate(objects.mr_series(PATIENTS[3], slices=9)):
+    for index, dataset in enumerate(objects.ct_series(PATIENTS[2], slices=9)):
         path = source / f"{index}"
         _write(dataset, path)
-        pulled.append(PulledFile(path, f"{PATIENTS[3].family}/{index}", path.stat().st_size))
+        pulled.append(PulledFile(path, f"{PATIENTS[2].family}/{index}", path.stat().st_size))
     return pulled
 
 
@@ -44,7 +44,7 @@ def test_every_file_comes_out_once_and_clean_ones_are_released(files: list[Pulle
 
 
 def raising(*_: Any, **__: Any) -> Any:
-    raise ValueError(f"{PATIENTS[3].family} broke me")
+    raise ValueError(f"{PATIENTS[2].family} broke me")
 
 
 def returning_nothing(*_: Any, **__: Any) -> Any:
@@ -88,7 +88,7 @@ def test_a_broken_stage_lets_nothing_out(
     done = run(files, secret, tmp_path)
     assert len(done) == len(files)
     assert {d.outcome.reason for d in done} == expected
-    assert not any(PATIENTS[3].family in repr(d) for d in done), "no message of an exception survives"
+    assert not any(PATIENTS[2].family in repr(d) for d in done), "no message of an exception survives"
 
 
 @pytest.mark.parametrize("trouble", [OSError(errno.ENOSPC, "full"), MemoryError(), ReleaseError("ocr", "no engine")])
