@@ -5,20 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.deface.plan import NOT_EXAMINED, FacePlan, plan_faces
-from tasks.model import FaceOutcome, Instance
+from tasks.deface.plan import NOT_EXAMINED, Decision, FacePlan, plan_faces
+from tasks.model import FaceOutcome, Instance, Reason
 from tasks.policy.faces import FacePolicy
 
-__all__ = ["FacePlan", "deface_series", "judge_series", "plan_faces"]
+__all__ = ["METHOD", "FacePlan", "deface_series", "judge_series", "plan_faces"]
+
+METHOD = "sallyport-{action} 1"
+"""What stands in the object as the de-identification method; the number changes with the voxels that the method writes."""
 
 
 def deface_series(instances: Sequence[Instance], plan: FacePlan, policy: FacePolicy) -> list[FaceOutcome]:
     """Apply the plan to one series; one outcome per instance, in order. Geometry and voxels outside the mask are unchanged."""
+    from tasks.deface.apply import overwrite
+    from tasks.deface.replace import RegionSampler
+
+    samplers: dict[tuple[int, int], RegionSampler] = {}
     outcomes = []
     for instance in instances:
         decision = plan.decisions.get(instance.source.path, NOT_EXAMINED)
-        outcomes.append(FaceOutcome(instance, decision.reason, decision.verdict, decision.face_in_fov))
+        if decision.job is None:
+            outcomes.append(FaceOutcome(instance, decision.reason, decision.verdict, decision.face_in_fov))
+            continue
+        done = instance
+        try:
+            for frame, place, filling in decision.job.parts:
+                key = (id(decision.job.head), id(filling))
+                if key not in samplers:
+                    samplers[key] = RegionSampler(decision.job.head, filling, policy.action)
+                done = overwrite(done, [(frame, place)], samplers[key], decision.job.is_ct)
+        except (OSError, MemoryError):
+            raise
+        except Exception:  # a form of pixels that cannot be overwritten: held, never passed on as it is
+            outcomes.append(FaceOutcome(instance, Reason.FACE_NOT_ASSESSABLE, "not assessable", decision.face_in_fov))
+            continue
+        outcomes.append(FaceOutcome(done, None, "defaced", True, METHOD.format(action=policy.action)))
+    if any(outcome.reason is not None for outcome in outcomes):  # a series with a face in one of its objects passes in none
+        return [_held(outcome, plan.decisions.get(outcome.instance.source.path, NOT_EXAMINED)) for outcome in outcomes]
     return outcomes
+
+
+def _held(outcome: FaceOutcome, decision: Decision) -> FaceOutcome:
+    if outcome.reason is not None or decision.job is None:
+        return outcome
+    return FaceOutcome(outcome.instance, Reason.FACE_NOT_ASSESSABLE, "not assessable", outcome.face_in_fov, outcome.method)
 
 
 def judge_series(written: Sequence[Path], outcomes: Sequence[FaceOutcome], plan: FacePlan, policy: FacePolicy) -> list[FaceOutcome]:

@@ -1,0 +1,75 @@
+"""Face detectors in an environment of their own, asked through a subprocess; absent detectors are an answer, not an error.
+
+Pictures go through a pipe and never touch a disk. What a detection means belongs to `judge` and `plan`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tasks.deface.render import Image
+
+VARIABLE = "SALLYPORT_FACE_JUDGE"
+"""Names the interpreter of the judge's environment; `off` means none. Default: beside the running environment, `<prefix>-judge`."""
+TIMEOUT_S = 600
+LIMITS = {"mediapipe_mesh": 0.5, "mediapipe_short_range": 0.5, "dlib_hog": 1.0}
+"""Scores from which a picture counts as showing a face."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """For each detector, which pictures show a face."""
+
+    fired: dict[str, tuple[bool, ...]]
+    versions: dict[str, str]
+
+    def count(self, pictures: slice | None = None) -> int:
+        """Return how many of the pictures made at least one detector fire."""
+        return int(np.any([hits[pictures or slice(None)] for hits in self.fired.values()], axis=0).sum())
+
+
+def judge_interpreter() -> Path | None:
+    """Return the interpreter of the judge's environment, None when it is not installed."""
+    named = os.environ.get(VARIABLE, "")
+    if named.lower() == "off":
+        return None
+    path = Path(named) if named else Path(f"{sys.prefix}-judge") / "bin" / "python"
+    return path if path.is_file() else None
+
+
+def detect_faces(pictures: Sequence[Image]) -> Detections | None:
+    """Run every detector over the pictures; None when the detectors are absent, time out or fail (then nothing was assessed)."""
+    interpreter = judge_interpreter()
+    if interpreter is None or not pictures:
+        return None
+    buffer = io.BytesIO()
+    np.savez(buffer, images=np.stack(pictures))
+    program = Path(__file__).with_name("detector_program.py")
+    environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": "/nonexistent", "HOME": "/nonexistent"}
+    try:
+        done = subprocess.run(
+            [str(interpreter), "-I", str(program)],
+            input=buffer.getvalue(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=TIMEOUT_S,
+            env=environment,
+            check=True,
+        )
+        answer = json.loads(done.stdout)
+        fired = {name: tuple(float(s) >= LIMITS[name] for s in answer["scores"][name]) for name in LIMITS}
+        versions = {str(name): str(version) for name, version in answer["versions"].items()}
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return None
+    if any(len(hits) != len(pictures) for hits in fired.values()):
+        return None
+    return Detections(fired, versions)

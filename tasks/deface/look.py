@@ -1,0 +1,85 @@
+"""Look at one stack: torso, head at a pose, or something else, from a coarse copy of its pixels.
+
+Every CT, MR and PET stack passes here, so the cheap answers come first. What follows from the answers belongs to `plan`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from tasks.deface.body import Body, Mask, find_body, is_torso
+from tasks.deface.evidence import HeadEvidence, weigh_head
+from tasks.deface.geometry import Stack
+from tasks.deface.register import Pose, find_pose
+from tasks.deface.volume import Volume, coarse_volume, in_patient_axes
+
+QUICK_GRID_MM = 6.0
+POSE_GRID_MM = 4.0
+FEWEST_PLANES = 8  # fewer planes, or planes further apart than LARGEST_GAP_MM, say too little about a surface
+LARGEST_GAP_MM = 15.0
+LEAST_SPAN_MM = 45.0
+QUARTER_TURNS = (0.0, 90.0, -90.0, 180.0)
+
+
+class Sight(StrEnum):
+    """What a stack turned out to be."""
+
+    NOTHING = "nothing"  # no tissue at all
+    TORSO = "torso"
+    HEAD = "head"
+    OTHER = "other"  # no torso, and the average head does not explain it
+    THIN = "thin"  # too few planes, or too far apart, to say
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One stack as it was seen; `upright`, `valid` and `body` are None for what was decided without them."""
+
+    stack: Stack
+    sight: Sight
+    is_ct: bool
+    pose: Pose | None = None
+    evidence: HeadEvidence | None = None
+    body: Body | None = field(repr=False, default=None)
+    valid: Mask | None = field(repr=False, default=None)
+
+
+def outside_value(volume: Volume, is_ct: bool) -> float:
+    """Return the value of air beyond the field of view."""
+    return -1000.0 if is_ct else float(np.percentile(volume.values, 1))
+
+
+def look_at(stack: Stack, is_ct: bool) -> View:
+    """Say what a stack shows. Raises what decoding raises."""
+    if len(stack.frames) < FEWEST_PLANES or stack.largest_gap_mm > LARGEST_GAP_MM or stack.span_mm < LEAST_SPAN_MM:
+        return View(stack, Sight.THIN, is_ct)
+    quick = coarse_volume(stack, QUICK_GRID_MM)
+    body = find_body(in_patient_axes(quick, QUICK_GRID_MM, outside_value(quick, is_ct)), is_ct)
+    if not body.mask.any():
+        return View(stack, Sight.THIN, is_ct)  # PRIVACY: no contrast that we understand is no proof (test_face_plan.py)
+    if is_torso(body):
+        return View(stack, Sight.TORSO, is_ct)
+    coarse = coarse_volume(stack, POSE_GRID_MM)
+    upright = in_patient_axes(coarse, POSE_GRID_MM, outside_value(coarse, is_ct))
+    valid = in_patient_axes(Volume(np.ones_like(coarse.values), coarse.to_patient), POSE_GRID_MM, 0.0).values > 0.5
+    body = find_body(upright, is_ct)
+    pose, evidence = _best_pose(upright, valid, body, is_ct)
+    sight = Sight.HEAD if evidence is not None and evidence.is_head else Sight.OTHER
+    return View(stack, sight, is_ct, pose, evidence, body, valid)
+
+
+def _best_pose(upright: Volume, valid: Mask, body: Body, is_ct: bool) -> tuple[Pose | None, HeadEvidence | None]:
+    pose, evidence = None, None
+    for yaws in ((0.0,), QUARTER_TURNS[1:]):  # turned heads and wrong patient positions only when upright failed
+        found = find_pose(upright, valid, body, is_ct, yaws)
+        if found is None:
+            continue
+        weighed = weigh_head(found, body, valid, is_ct)
+        if evidence is None or (weighed.is_head, weighed.inner_information) > (evidence.is_head, evidence.inner_information):
+            pose, evidence = found, weighed
+        if evidence.is_head:
+            break
+    return pose, evidence
