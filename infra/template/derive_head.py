@@ -49,7 +49,7 @@ def derive(wheel: Path, target: Path) -> None:
 def _upright(head: sitk.Image, roll: float, yaw: float, shift: float, grid_mm: float) -> np.ndarray:
     factor = grid_mm / GRID_MM
     # the grid is symmetric about x = 0
-    reference = sitk.Image([int(round(s / factor)) for s in SIZE], sitk.sitkFloat32)
+    reference = sitk.Image([round(s / factor) for s in SIZE], sitk.sitkFloat32)
     reference.SetSpacing((grid_mm,) * 3)
     width = reference.GetSize()[0]
     reference.SetOrigin((-(width - 1) / 2 * grid_mm, ORIGIN[1], ORIGIN[2]))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.deface.plan import NOT_EXAMINED, Decision, FacePlan, plan_faces
+from tasks.deface.decision import NOT_EXAMINED, Decision, FacePlan
+from tasks.deface.plan import plan_faces
 from tasks.model import FaceOutcome, Instance, Reason
 from tasks.policy.faces import FacePolicy
 
@@ -53,4 +54,6 @@ def _held(outcome: FaceOutcome, decision: Decision) -> FaceOutcome:
 
 def judge_series(written: Sequence[Path], outcomes: Sequence[FaceOutcome], plan: FacePlan, policy: FacePolicy) -> list[FaceOutcome]:
     """Read the written objects of one series back and confirm or withdraw each outcome."""
-    return list(outcomes)
+    from tasks.deface.judge import judge_written
+
+    return judge_written(written, outcomes, [plan.decisions.get(o.instance.source.path, NOT_EXAMINED) for o in outcomes])

@@ -24,7 +24,7 @@ def main() -> None:
 
     cv2.setNumThreads(1)
     images = numpy.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)["images"]
-    scores = {"mediapipe_mesh": [], "mediapipe_short_range": [], "dlib_hog": []}
+    scores: dict[str, list[float]] = {"mediapipe_mesh": [], "mediapipe_short_range": [], "dlib_hog": []}
     hog = dlib.get_frontal_face_detector()
     solutions = mediapipe.solutions
     with (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tasks.deface.body import Mask
 from tasks.deface.brain import find_brain
 from tasks.deface.evidence import sample, weigh_head
 from tasks.deface.geometry import Matrix
@@ -36,7 +37,7 @@ class FaceVolume:
     """A stack in the head frame, on the region's grid."""
 
     values: Values = field(repr=False)
-    view: Values = field(repr=False)  # True inside the field of view
+    view: Mask = field(repr=False)  # inside the field of view
     threshold: float
     relief: Relief
 
@@ -54,8 +55,8 @@ def face_volume(view: View, to_patient: Matrix, threshold: float | None = None) 
     return FaceVolume(values, seen, threshold, measure_relief(values, threshold, seen))
 
 
-def define_head(views: Sequence[View]) -> tuple[Head, View] | None:
-    """Return the head of one frame of reference and the view that defines it; None when no view is a head."""
+def define_head(views: Sequence[View]) -> Head | None:
+    """Return the head of one frame of reference; None when no view of it is a head."""
     heads = [view for view in views if view.sight is Sight.HEAD and view.pose is not None and view.evidence is not None]
     if not heads:
         return None
@@ -65,7 +66,7 @@ def define_head(views: Sequence[View]) -> tuple[Head, View] | None:
     face = face_volume(best, pose)
     shift = float(np.clip(face.relief.offset_mm, -LARGEST_SHIFT_MM, LARGEST_SHIFT_MM))
     brow = np.clip(face.relief.brow_offset_mm, -LARGEST_SHIFT_MM, LARGEST_SHIFT_MM)
-    return Head(pose, make_region(shift, brow, find_brain(face.values, face.threshold, best.is_ct))), best
+    return Head(pose, make_region(shift, brow, find_brain(face.values, face.threshold, best.is_ct)))
 
 
 def agrees(view: View, head: Head) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from tasks.deface.body import Body, Mask, find_body, is_torso
 from tasks.deface.evidence import HeadEvidence, weigh_head
 from tasks.deface.geometry import Stack
+from tasks.deface.mark import is_marked
 from tasks.deface.register import Pose, find_pose
 from tasks.deface.volume import Volume, coarse_volume, in_patient_axes
 
@@ -31,6 +32,7 @@ class Sight(StrEnum):
     TORSO = "torso"
     HEAD = "head"
     OTHER = "other"  # no torso, and the average head does not explain it
+    MARKED = "marked"  # this method has been over it before
     THIN = "thin"  # too few planes, or too far apart, to say
 
 
@@ -62,6 +64,8 @@ def look_at(stack: Stack, is_ct: bool) -> View:
         return View(stack, Sight.THIN, is_ct)  # PRIVACY: no contrast that we understand is no proof (test_face_plan.py)
     if is_torso(body):
         return View(stack, Sight.TORSO, is_ct)
+    if is_marked(stack):
+        return View(stack, Sight.MARKED, is_ct)
     coarse = coarse_volume(stack, POSE_GRID_MM)
     upright = in_patient_axes(coarse, POSE_GRID_MM, outside_value(coarse, is_ct))
     valid = in_patient_axes(Volume(np.ones_like(coarse.values), coarse.to_patient), POSE_GRID_MM, 0.0).values > 0.5

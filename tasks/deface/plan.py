@@ -6,18 +6,32 @@ Changing pixels belongs to `apply`, looking at the result to `judge`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from tasks.deface.decision import (
+    ALREADY_DEFACED,
+    IN_SISTER,
+    NO_FACE,
+    NOT_APPLICABLE,
+    NOT_ASSESSABLE,
+    NOT_EXAMINED,
+    TO_DEFACE,
+    Decision,
+    FacePlan,
+    Job,
+)
+from tasks.deface.doubtful import Doubt, ask_detectors, body_pictures, file_pictures, frame_pictures
 from tasks.deface.geometry import Frame, SeriesGeometry, Stack, read_geometry
 from tasks.deface.head import FaceVolume, Head, agrees, define_head, face_volume
 from tasks.deface.kinds import Kind, kind_of
 from tasks.deface.look import Sight, View, look_at
 from tasks.deface.relief import RELIEF_LIMIT_MM
+from tasks.deface.render import Image
 from tasks.deface.replace import Filling, make_filling
 from tasks.intake import SeriesFiles
 from tasks.model import Reason
@@ -31,43 +45,6 @@ EXAMINED_REPEATS = 4  # of the stacks of a 4-D series; the others borrow from th
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What is to be overwritten in one object: frames with their place in the stack, by one head's region and one filling."""
-
-    head: Head = field(repr=False)
-    parts: tuple[tuple[Frame, int, Filling], ...] = field(repr=False)
-    is_ct: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the pixels of one object's series say: the verdict, and the reason when the object must be held."""
-
-    verdict: str
-    reason: Reason | None
-    face_in_fov: bool | None
-    job: Job | None = field(repr=False, default=None)
-    views: tuple[View, ...] = field(repr=False, default=())  # what the judge compares with
-    head: Head | None = field(repr=False, default=None)
-
-
-NOT_APPLICABLE = Decision("not applicable", None, False)
-NO_FACE = Decision("no face", None, False)
-NOT_EXAMINED = Decision("not assessable", Reason.FACE_NOT_EXAMINED, None)
-NOT_ASSESSABLE = Decision("not assessable", Reason.FACE_NOT_ASSESSABLE, None)
-IN_SISTER = Decision("not assessable", Reason.FACE_IN_SISTER, None)
-TO_DEFACE = Decision("defaced", None, True)
-ALREADY_DEFACED = Decision("already defaced", None, True)
-
-
-@dataclass(frozen=True, slots=True)
-class FacePlan:
-    """What was decided from the pixels of a whole study, before any object is changed: one head frame per frame of reference."""
-
-    decisions: Mapping[Path, Decision] = field(repr=False, default_factory=dict)  # by source path in scratch
-
-
-@dataclass(frozen=True, slots=True)
 class _Survey:
     """One series of volumes as it was seen; `geometry` is None when it could not be read."""
 
@@ -75,27 +52,34 @@ class _Survey:
     geometry: SeriesGeometry | None = field(repr=False)
     views: tuple[View, ...] = field(repr=False, default=())
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every frame of the series lies in one of its stacks."""
+        return self.geometry is not None and not self.geometry.unplaced and bool(self.views)
+
 
 def plan_faces(series: Sequence[SeriesFiles], policy: FacePolicy) -> FacePlan:
     """Look at every series of a study (source pixels in scratch) and decide where faces are. Trouble with pixels holds a series."""
     decisions: dict[Path, Decision] = {}
     surveys: list[_Survey] = []
+    pictures: list[Path] = []
     for one in series:
         by_kind: dict[Kind, list[Path]] = {}
         for file in one.files:
             by_kind.setdefault(kind_of(file.sop_class_uid, file.modality), []).append(file.file.path)
-        for path in by_kind.pop(Kind.NOTHING, []):
-            decisions[path] = NOT_APPLICABLE
-        volumes = by_kind.pop(Kind.VOLUME, [])
-        decisions.update(dict.fromkeys((path for paths in by_kind.values() for path in paths), NOT_EXAMINED))
-        if volumes:
-            decisions.update(dict.fromkeys(volumes, NOT_EXAMINED))
-            surveys.append(_survey(volumes, one.modality == "CT", one.series_instance_uid))
+            decisions[file.file.path] = NOT_EXAMINED
+        decisions.update(dict.fromkeys(by_kind.get(Kind.NOTHING, ()), NOT_APPLICABLE))
+        pictures += by_kind.get(Kind.PICTURE, ())
+        if Kind.VOLUME in by_kind:
+            surveys.append(_survey(by_kind[Kind.VOLUME], one.modality == "CT", one.series_instance_uid))
+    heads: dict[str, Head | _Failed | None] = {}
     for key in dict.fromkeys(survey.key for survey in surveys):
-        together = [survey for survey in surveys if survey.key == key]
-        head = _held(lambda together=together: define_head([view for s in together for view in s.views]))  # type: ignore[misc]  # bound now
-        for survey in together:
-            decisions.update(_decide(survey, head[0] if isinstance(head, tuple) else None, head is _FAILED, policy))
+        views = [view for survey in surveys if survey.key == key for view in survey.views]
+        heads[key] = _held(lambda views=views: define_head(views))  # type: ignore[misc]  # bound now
+    for survey in surveys:
+        decisions.update(_decide(survey, heads[survey.key], policy))
+    a_head = any(head is not None for head in heads.values())
+    decisions.update(_decide_doubtful([s for s in surveys if heads[s.key] is None], pictures, a_head))
     return FacePlan(decisions)
 
 
@@ -148,12 +132,53 @@ def _repeats(stacks: Sequence[Stack]) -> list[tuple[Stack, int | None]]:
     return [(stack, borrowed[index]) for index, stack in enumerate(stacks)]
 
 
-def _decide(survey: _Survey, head: Head | None, failed: bool, policy: FacePolicy) -> dict[Path, Decision]:
+def _decide_doubtful(surveys: Sequence[_Survey], pictures: Sequence[Path], a_head: bool) -> dict[Path, Decision]:
+    """Decide for what no head frame explains, by what the detectors see; in a study with a head such things are held.
+
+    PRIVACY: a localizer, a profile or a capture beside a head shows that head where detectors are blind (test_face_plan.py).
+    """
+    doubts: list[Doubt] = []
+    for number, survey in enumerate(surveys):
+        for view in survey.views if survey.is_whole else ():
+            shown = _held(lambda view=view: _shown(view, a_head))  # type: ignore[misc]  # bound now
+            if shown is None:
+                continue
+            doubts.append(Doubt(f"series {number}", () if isinstance(shown, _Failed) else shown))
+    if not a_head:
+        for path in pictures:
+            shown = _held(lambda path=path: file_pictures(path))  # type: ignore[misc]  # bound now
+            doubts.append(Doubt(str(path), () if isinstance(shown, _Failed) else shown or ()))
+    empty = {doubt.key for doubt in doubts if not doubt.pictures}
+    seen = ask_detectors([doubt for doubt in doubts if doubt.key not in empty])
+    decisions: dict[Path, Decision] = {}
+    for number, survey in enumerate(surveys):
+        if survey.is_whole and any(doubt.key == f"series {number}" for doubt in doubts):
+            decided = _by_detectors(f"series {number}", seen, empty)
+            decisions.update(dict.fromkeys((frame.path for view in survey.views for frame in view.stack.frames), decided))
+    for path in pictures:
+        decisions[path] = IN_SISTER if a_head else _by_detectors(str(path), seen, empty)
+    return decisions
+
+
+def _shown(view: View, a_head: bool) -> tuple[Image, ...] | None:
+    """Return the pictures of a view that only detectors can decide; None when it is decided, empty when nothing can be shown."""
+    if view.sight in (Sight.TORSO, Sight.MARKED):
+        return None
+    if view.sight is Sight.OTHER:
+        return body_pictures(view)
+    return () if a_head else frame_pictures(view)
+
+
+def _by_detectors(key: str, seen: dict[str, bool] | None, empty: set[str]) -> Decision:
+    if seen is None or key in empty or key not in seen:
+        return NOT_ASSESSABLE
+    return Decision("not assessable", Reason.FACE_NOT_ASSESSABLE, True) if seen[key] else NO_FACE
+
+
+def _decide(survey: _Survey, head: Head | _Failed | None, policy: FacePolicy) -> dict[Path, Decision]:
     """Decide for every file of one series: its gravest stack decides for all its files, so that no half series passes."""
-    if survey.geometry is None or survey.geometry.unplaced or failed:
-        paths = {frame.path for view in survey.views for frame in view.stack.frames}
-        paths.update(survey.geometry.unplaced if survey.geometry else ())
-        return dict.fromkeys(paths, NOT_EXAMINED)
+    if survey.geometry is None or not survey.is_whole or isinstance(head, _Failed):
+        return {}
     results: list[tuple[View, Decision, Filling | None]] = []
     faces: dict[int, FaceVolume] = {}
     for view in survey.views:
@@ -185,10 +210,10 @@ def _gravity(decision: Decision) -> int:
 
 
 def _decide_view(view: View, head: Head | None, faces: dict[int, FaceVolume], policy: FacePolicy) -> tuple[Decision, Filling | None]:
-    if view.sight is Sight.TORSO and head is None:
-        return NO_FACE, None
+    if view.sight is Sight.MARKED:
+        return ALREADY_DEFACED, None
     if head is None:
-        return (NOT_ASSESSABLE if view.sight is not Sight.THIN else NOT_EXAMINED), None
+        return (NO_FACE if view.sight is Sight.TORSO else NOT_ASSESSABLE), None
     if not agrees(view, head):
         return NOT_ASSESSABLE, None  # PRIVACY: a frame that one of two sisters contradicts is applied to neither
     face = face_volume(view, head.to_patient)

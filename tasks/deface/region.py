@@ -43,13 +43,14 @@ def region_grid() -> Volume:
 def coordinates(grid: Volume) -> tuple[Values, Values, Values]:
     """Return x, y, z of the grid, each broadcastable to its shape."""
     axes = [np.arange(n, dtype=np.float32) * GRID_MM + np.float32(o) for n, o in zip(grid.values.shape[::-1], LOW, strict=True)]
-    return axes[0][None, None, :], axes[1][None, :, None], axes[2][:, None, None]
+    x, y, z = (axis.astype(np.float32) for axis in axes)
+    return x[None, None, :], y[None, :, None], z[:, None, None]
 
 
 def surface_front(x: Values, z: Values) -> Values:
     """Return y of the average smooth front at (x, z): the surface before any shift."""
     half_width, centre, depth = _ellipse(z)
-    return centre - depth * np.sqrt(np.clip(1 - (x / half_width) ** 2, 0.0, 1.0))
+    return np.asarray(centre - depth * np.sqrt(np.clip(1 - (x / half_width) ** 2, 0.0, 1.0)), dtype=np.float32)
 
 
 def _ellipse(z: Values) -> tuple[Values, Values, Values]:

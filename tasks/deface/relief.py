@@ -63,7 +63,8 @@ def _brow_profile(distance: Values, brow: Mask, otherwise: float) -> NDArray[np.
     profile = np.full(distance.shape[1], np.nan)
     for column in np.flatnonzero(brow.any(axis=0)):
         profile[column] = np.median(distance[brow[:, column], column])
-    both = np.nanmean(np.stack([profile, profile[::-1]]), axis=0) if np.isfinite(profile).any() else profile
+    both = np.where(np.isfinite(profile), profile, profile[::-1])
+    both = np.where(np.isfinite(profile[::-1]), (both + profile[::-1]) / 2, both)
     known = np.flatnonzero(np.isfinite(both))
     if len(known) < 10:
         return np.full(distance.shape[1], otherwise, dtype=np.float32)

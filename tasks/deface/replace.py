@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from tasks.deface.geometry import Frame
 from tasks.deface.head import FaceVolume, Head
+from tasks.deface.mark import frame_noise
 from tasks.deface.region import GRID_MM
 from tasks.deface.volume import Values
 
-SEED = 113102
 CT_TISSUE_HU, CT_NOISE_HU = 40.0, 15.0
 MR_NOISE = 0.12  # of the local median
 CONTEXT_MM = 14.0
@@ -106,9 +106,7 @@ class RegionSampler:
         if not mask.any():
             return None
         above = self._sampled(self._above, frame, window, 1.0)
-        random = np.random.default_rng((SEED, place))
-        uniform = random.random(mask.shape, dtype=np.float32)
-        normal = random.standard_normal(mask.shape, dtype=np.float32)
+        normal, uniform = (noise[rows, columns] for noise in frame_noise(frame.shape, place))
         air = np.interp(uniform, np.linspace(0, 1, len(self._filling.air)), self._filling.air).astype(np.float32)
         if self._tissue is None:
             tissue = np.float32(CT_TISSUE_HU) + np.float32(self._filling.noise) * normal

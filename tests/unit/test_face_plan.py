@@ -5,13 +5,19 @@ import time
 import numpy as np
 import pytest
 
-from tasks.deface import deface_series, plan_faces
+from tasks.deface import deface_series, doubtful, plan_faces
 from tasks.deface.body import Body, find_body, is_torso
 from tasks.deface.volume import Volume
 from tasks.model import Reason
 from tasks.policy.faces import FacePolicy
-from tests.phantoms.bodies import chest
+from tests.phantoms.bodies import ball, bottle, cardiac, chest, leg
+from tests.phantoms.detectors import silent
 from tests.phantoms.series import instances_of, write_series
+
+
+@pytest.fixture
+def no_detectors(monkeypatch):
+    monkeypatch.setenv("SALLYPORT_FACE_JUDGE", "off")
 
 
 @pytest.mark.parametrize("modality", ["CT", "MR", "PT"])
@@ -56,10 +62,26 @@ def test_a_series_that_cannot_be_decoded_is_held(tmp_path):
     assert {Reason.FACE_NOT_EXAMINED} == {decision.reason for decision in plan.decisions.values()}
 
 
-def test_a_series_with_few_planes_is_held(tmp_path):
+def test_a_series_with_few_planes_is_held_when_nobody_can_look_at_it(tmp_path, no_detectors):
     values, to_patient = chest(shape=(5, 64, 64))
     plan = plan_faces([write_series(tmp_path, values, to_patient, "CT")], FacePolicy())
-    assert {Reason.FACE_NOT_EXAMINED} == {decision.reason for decision in plan.decisions.values()}
+    assert {Reason.FACE_NOT_ASSESSABLE} == {decision.reason for decision in plan.decisions.values()}
+
+
+@pytest.mark.parametrize(("fires", "verdict", "reason"), [(False, "no face", None), (True, "not assessable", Reason.FACE_NOT_ASSESSABLE)])
+@pytest.mark.parametrize("body", [leg, ball, bottle, cardiac])
+def test_a_body_that_no_frame_explains_is_what_the_detectors_say(tmp_path, monkeypatch, body, fires, verdict, reason):
+    monkeypatch.setattr(doubtful, "detect_faces", lambda pictures: silent(pictures, fires))
+    values, to_patient = body("MR")
+    plan = plan_faces([write_series(tmp_path, values, to_patient, "MR")], FacePolicy())
+    assert {(verdict, reason)} == {(decision.verdict, decision.reason) for decision in plan.decisions.values()}
+
+
+@pytest.mark.parametrize("body", [ball, cardiac])
+def test_a_body_that_no_frame_explains_is_held_when_nobody_can_look_at_it(tmp_path, no_detectors, body):
+    values, to_patient = body("MR")
+    plan = plan_faces([write_series(tmp_path, values, to_patient, "MR")], FacePolicy())
+    assert {Reason.FACE_NOT_ASSESSABLE} == {decision.reason for decision in plan.decisions.values()}
 
 
 def test_an_object_that_the_plan_never_saw_is_held(tmp_path):

@@ -1,0 +1,145 @@
+"""Look at the written objects of a series again and confirm or withdraw what was claimed of them.
+
+The relief test needs nothing but the pixels and always decides. Detectors add to it where their environment is installed; where
+it is not, that is said in a finding. Nothing here changes a voxel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tasks.deface.body import Mask
+from tasks.deface.decision import Decision
+from tasks.deface.detectors import Detections, detect_faces
+from tasks.deface.evidence import sample
+from tasks.deface.geometry import Matrix, Stack, read_geometry
+from tasks.deface.head import face_volume
+from tasks.deface.look import Sight, View, outside_value
+from tasks.deface.relief import RELIEF_LIMIT_MM, measure_relief
+from tasks.deface.render import Image, render_views, skin_levels
+from tasks.deface.volume import Values, Volume, coarse_volume
+from tasks.model import FaceOutcome, Finding, Reason
+
+JUDGED_STACKS = 4
+WHOLE_FACE = 0.5
+"""With this share of the face window in view, detectors must have fired on the original, else their silence says nothing."""
+_CHANGED = 0.02  # of the range of values: what counts as changed for the peel attack
+_STEP_MM = 2.0
+_LOW, _SIZE = (-105.0, -152.0, -160.0), (106, 112, 128)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the judge saw in one stack. `reason` is None when no face is left."""
+
+    reason: Reason | None
+    relief_mm: float | None
+    detected_before: int | None  # pictures of the original in which a detector fired; None: not assessed
+    detected_after: int | None
+    detected_bone: int | None  # skulls make HOG fire, opened ones above all: reported, never decides
+    detected_peeled: int | None  # with all changed voxels cut away: reported
+    short_range_after: int | None  # MediaPipe's short-range detector also fires on eggs and fruit: reported, never decides
+
+
+def judge_stack(view: View, written: Stack, head: Matrix, claimed: str) -> Judgement:
+    """Compare one written stack with its source in the head frame."""
+    before = face_volume(view, head)
+    after = face_volume(replace(view, stack=written), head, before.threshold)
+    relief = _worst_relief(after.values, after.view, before.threshold, view.is_ct)
+    if claimed == "defaced" and relief is not None and relief >= RELIEF_LIMIT_MM:
+        return Judgement(Reason.FACE_LEFT, relief, None, None, None, None, None)
+    source, result = (_whole_head(stack, view.is_ct, head) for stack in (view.stack, written))
+    levels = skin_levels(before.threshold, view.is_ct)
+    pictures: list[Image] = list(render_views(source, _STEP_MM, levels))
+    split = len(pictures)
+    pictures += render_views(result, _STEP_MM, levels)
+    second = len(pictures)
+    if view.is_ct:
+        pictures += render_views(result, _STEP_MM, (250.0,))
+    third = len(pictures)
+    pictures += render_views(_peeled(source, result), _STEP_MM, levels[1:2])
+    seen = detect_faces(pictures)
+    if seen is None:
+        return Judgement(None, relief, None, None, None, None, None)
+    counts = [_specific(seen, part) for part in (slice(0, split), slice(split, second), slice(second, third), slice(third, None))]
+    short = sum(seen.fired["mediapipe_short_range"][split:second])
+    anyhow = seen.count(slice(0, split))
+    reason = Reason.FACE_LEFT if counts[1] else None
+    if reason is None and claimed == "defaced" and not anyhow and before.relief.in_view >= WHOLE_FACE and view.sight is Sight.HEAD:
+        reason = Reason.FACE_NOT_ASSESSABLE  # PRIVACY: detectors that were blind before prove nothing after (test_face_judge.py)
+    return Judgement(reason, relief, anyhow, counts[1], counts[2], counts[3], short)
+
+
+def _specific(seen: Detections, part: slice) -> int:
+    """Count pictures on which a detector fired that stays silent on smooth bodies."""
+    mesh, hog = seen.fired["mediapipe_mesh"][part], seen.fired["dlib_hog"][part]
+    return sum(m or h for m, h in zip(mesh, hog, strict=True))
+
+
+def _worst_relief(values: Values, view: Mask, threshold: float, is_ct: bool) -> float | None:
+    levels = skin_levels(threshold, is_ct) if is_ct else (0.6 * threshold, threshold)
+    measured = [measure_relief(values, level, view).rms_mm for level in levels]
+    return max((rms for rms in measured if rms is not None), default=None)
+
+
+def _whole_head(stack: Stack, is_ct: bool, head: Matrix) -> Values:
+    grid = Volume(np.zeros(_SIZE[::-1], dtype=np.float32), np.diag([_STEP_MM, _STEP_MM, _STEP_MM, 1.0]))
+    grid.to_patient[:3, 3] = _LOW
+    fine = coarse_volume(stack, _STEP_MM)
+    return sample(fine, head, grid, outside_value(fine, is_ct))
+
+
+def _peeled(source: Values, result: Values) -> Values:
+    """The peel attack: what differs from its surroundings could be found without the source; at worst all of it is cut."""
+    spread = float(np.percentile(source, 99) - np.percentile(source, 1))
+    return np.where(np.abs(source - result) > _CHANGED * spread, float(source.min()), result).astype(np.float32)
+
+
+def judge_written(written: Sequence[Path], outcomes: Sequence[FaceOutcome], decisions: Sequence[Decision]) -> list[FaceOutcome]:
+    """Judge one series; a face left in one stack withdraws the claim for every object of the series."""
+    claimed = [n for n, outcome in enumerate(outcomes) if outcome.reason is None and outcome.verdict in ("defaced", "already defaced")]
+    if not claimed:
+        return list(outcomes)
+    decision = decisions[claimed[0]]
+    if decision.head is None:
+        return list(outcomes)
+    stacks = read_geometry(written).stacks
+    if len(stacks) != len(decision.views):
+        return [_withdrawn(outcome, Reason.FACE_NOT_ASSESSABLE) for outcome in outcomes]
+    step = -(-len(stacks) // JUDGED_STACKS)
+    judgements = []
+    for view, stack in list(zip(decision.views, stacks, strict=True))[::step]:
+        if len(stack.frames) != len(view.stack.frames):
+            return [_withdrawn(outcome, Reason.FACE_NOT_ASSESSABLE) for outcome in outcomes]
+        judgements.append(judge_stack(view, stack, decision.head.to_patient, outcomes[claimed[0]].verdict))
+    reason = next((judgement.reason for judgement in judgements if judgement.reason is not None), None)
+    findings = [finding for judgement in judgements for finding in _findings(judgement, outcomes[claimed[0]])]
+    judged = [_withdrawn(outcome, reason) for outcome in outcomes] if reason is not None else list(outcomes)
+    judged[claimed[0]] = replace(judged[claimed[0]], findings=(*judged[claimed[0]].findings, *findings))
+    return judged
+
+
+def _withdrawn(outcome: FaceOutcome, reason: Reason) -> FaceOutcome:
+    if outcome.reason is not None or outcome.verdict not in ("defaced", "already defaced"):
+        return outcome
+    return replace(outcome, reason=reason, verdict="face left" if reason is Reason.FACE_LEFT else "not assessable")
+
+
+def _findings(judgement: Judgement, outcome: FaceOutcome) -> list[Finding]:
+    """What the reviewer should know, as findings without values: F1 relief, F2 detectors, F3 peel attack, F4 bone, F0 not assessed."""
+    uid, found = outcome.instance.sop_instance_uid, []
+    if judgement.relief_mm is not None and judgement.relief_mm >= RELIEF_LIMIT_MM:
+        found.append(Finding(uid, "pixels of the series", "face", "F1.relief", min(1.0, judgement.relief_mm / 6)))
+    if judgement.detected_after is None:
+        found.append(Finding(uid, "pixels of the series", "face", "F0.detectors-not-run", 0.0))
+    elif judgement.detected_after:
+        found.append(Finding(uid, "pixels of the series", "face", "F2.detector", 1.0))
+    if judgement.detected_bone:
+        found.append(Finding(uid, "pixels of the series", "face", "F4.bone", min(1.0, judgement.detected_bone / 7)))
+    if judgement.detected_peeled:
+        found.append(Finding(uid, "pixels of the series", "face", "F3.peel", min(1.0, judgement.detected_peeled / 7)))
+    return found
