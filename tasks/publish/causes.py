@@ -24,9 +24,9 @@ class Cause(StrEnum):
     NO_CONDITIONAL_PUT = "no_conditional_put"
     STORE_FULL = "store_full"
     UPLOAD_DAMAGED = "upload_damaged"
+    NOT_ENCRYPTED = "not_encrypted"
     # 2x: publishing, keys, withdrawing
     CANDIDATE_CHANGED = "candidate_changed"
-    NOT_APPROVED = "not_approved"
     APPROVAL_EXPIRED = "approval_expired"
     SUPPRESSED_CONTENT = "suppressed_content"
     OBJECT_CONFLICT = "object_conflict"
@@ -95,8 +95,8 @@ CAUSES: dict[Cause, CauseEntry] = {
     ),
     Cause.STORE_FULL: CauseEntry(17, "the store has no room left", "make room and run again"),
     Cause.UPLOAD_DAMAGED: CauseEntry(18, "an object read back differs from what was written", "run again; suspect the store"),
+    Cause.NOT_ENCRYPTED: CauseEntry(19, "the store does not encrypt as it was asked to", "correct sse= in the URL, or use another store"),
     Cause.CANDIDATE_CHANGED: CauseEntry(20, "the candidate's bytes are not those that were judged", "freeze and judge again"),
-    Cause.NOT_APPROVED: CauseEntry(21, "the candidate is not approved", "read its report; approve it or mend what holds it"),
     Cause.APPROVAL_EXPIRED: CauseEntry(22, "the approval has expired", "ask the reviewer again"),
     Cause.SUPPRESSED_CONTENT: CauseEntry(
         23, "the candidate holds content that was withdrawn", "run the release again: the next candidate leaves it out"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
-from urllib.parse import unquote, urlparse
+from urllib.parse import parse_qsl, unquote, urlparse
 
 from tasks.errors import UsageError
 
@@ -87,5 +87,7 @@ def open_store(url: str, *, anonymous: bool = False) -> Store:
 
         return FolderStore(Path(unquote(parsed.path) if parsed.scheme else url).absolute())
     if parsed.scheme == "s3":
-        raise UsageError("store", "s3:// is not built yet", "use file://")
+        from tasks.publish.s3_store import open_s3
+
+        return open_s3(parsed.netloc, unquote(parsed.path).strip("/"), dict(parse_qsl(parsed.query)), anonymous=anonymous)
     raise UsageError("store", "unknown kind of URL", "write file:///folder or s3://bucket/prefix")
