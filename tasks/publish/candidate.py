@@ -19,6 +19,7 @@ from tasks.publish.canonical import canonical_json, readable_json, sha256_hex, s
 from tasks.publish.causes import Cause, refuse
 from tasks.publish.digests import compute_digests
 from tasks.publish.store import Store
+from tasks.publish.suppression import without_withdrawn
 from tasks.schemas import FINDINGS, INSTANCES
 
 _ORDER = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
@@ -42,8 +43,10 @@ class Candidate:
 def freeze_candidate(private: Store, dataset: str, policy: Policy, instances: pa.Table, findings: pa.Table) -> Candidate:
     """Write the candidate's tables and digest under `candidates/<id>/`; the same content always gives the same id and bytes.
 
-    `instances` are INSTANCES rows of status released; `findings` are their FINDINGS rows.
+    `instances` are INSTANCES rows of status released; `findings` are their FINDINGS rows. What was withdrawn is left out.
     """
+    # PRIVACY: the archive, and so tonight's run, still has a withdrawn patient: tests/publish/test_withdraw.py.
+    instances = without_withdrawn(private, instances)
     instances = instances.select(INSTANCES.names).cast(INSTANCES).sort_by([(c, "ascending") for c in _ORDER])
     findings = findings.select(FINDINGS.names).cast(FINDINGS).sort_by([(c, "ascending") for c in FINDINGS.names])
     _check_rows(instances)

@@ -26,7 +26,7 @@ from tasks.publish.publication import Publication
 from tasks.publish.signing import Signer
 from tasks.publish.staging import Basis, Staged, stage_release
 from tasks.publish.store import AlreadyExistsError, Store
-from tasks.publish.suppression import read_suppression
+from tasks.publish.suppression import without_withdrawn
 
 _ATTEMPTS = 1000
 
@@ -182,9 +182,9 @@ def _check_verdict(candidate: Candidate, verdict: Verdict, verdicts: pa.Table, a
 
 def _check_suppression(private: Store, instances: pa.Table) -> None:
     # PRIVACY: the archive still has a withdrawn patient, and a candidate may be older than the withdrawal: tests/publish/test_withdraw.py.
-    held = read_suppression(private).count_held(instances, private)
+    held = instances.num_rows - without_withdrawn(private, instances).num_rows
     if held:
-        raise refuse(Cause.SUPPRESSED_CONTENT, "candidate", f"{held} identifiers")
+        raise refuse(Cause.SUPPRESSED_CONTENT, "candidate", f"{held} instances")
 
 
 def _transfers(instances: pa.Table, digests: ReleaseDigests) -> list[Transfer]:

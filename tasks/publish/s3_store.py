@@ -125,7 +125,7 @@ class S3Store:
             raise AlreadyExistsError(key)
         with explained():
             upload = self.client.create_multipart_upload(**self._at(key), **self._encryption)["UploadId"]
-        parts = []
+        parts: list[dict[str, Any]] = []
         try:
             with path.open("rb") as file:
                 while data := file.read(_PART):
@@ -228,7 +228,7 @@ class S3Store:
         return False
 
     def probe(self) -> None:
-        # PRIVACY: a store that ignores conditions would let one publisher overwrite what another has committed: tests/publish/test_s3_store.py.
+        # A store that ignores conditions would let one publisher overwrite what another has committed.
         key = f"probe/{secrets.token_hex(16)}"
         self.put(key, b"one", if_absent=True)
         try:

@@ -197,6 +197,7 @@ def _release_json(folder: Path, about: ReleaseDescription, bound: dict[str, Any]
         "license_spdx": about.publication.license_spdx,
         "access_tier": about.publication.access_tier,
         "title": about.publication.title or about.dataset,
+        "description": about.publication.description,
         "contact": about.publication.contact,
         "previous_release_id": about.previous_release_id,
         "previous_head_sha256": log.head_sha256,

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.publish.canonical import canonical_json
 from tasks.publish.store import AlreadyExistsError, Store
@@ -25,7 +26,9 @@ _KEY = "vault/keys/suppression.key"
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """The list as it was when read. Each digest is of one (kind, value): source_patient, patient, study, series."""
+    """The list as it was when read. Each digest is of one (kind, value):
+    source_patient, source_study, source_series (asked at intake), patient, study, series (released, asked at commit).
+    """
 
     secret: Secret
     digests: frozenset[str]
@@ -34,19 +37,34 @@ class Suppression:
         """Say whether this source patient id was withdrawn (asked at intake)."""
         return bool(self.digests) and _digest(self.secret, "source_patient", patient_id.strip()) in self.digests
 
+    def holds_source(self, kind: str, value: str) -> bool:
+        """Say whether this source UID was withdrawn (asked at intake); `kind` is source_study or source_series."""
+        return bool(self.digests) and _digest(self.secret, kind, value.strip()) in self.digests
+
     def holds_released(self, kind: str, value: str) -> bool:
         """Say whether this released identifier was withdrawn; `kind` is patient, study or series."""
         return bool(self.digests) and _digest(self.secret, kind, value) in self.digests
 
-    def count_held(self, instances: pa.Table, private: Store) -> int:
-        """Count the withdrawn patients, studies and series in these INSTANCES rows, by released ids and by the crosswalk behind them."""
+    def held_rows(self, instances: pa.Table, private: Store) -> pa.ChunkedArray:
+        """Say of each INSTANCES row whether it was withdrawn: by its released ids, or by the source patient behind its study."""
+        columns = {"patient": "PatientID", "study": "StudyInstanceUID", "series": "SeriesInstanceUID"}
+        held = pc.is_in(instances["study_key"], value_set=pa.array([], pa.string()))
         if not self.digests:
-            return 0
-        held = 0
-        for kind, column in (("patient", "PatientID"), ("study", "StudyInstanceUID"), ("series", "SeriesInstanceUID")):
-            held += sum(self.holds_released(kind, value) for value in instances[column].unique().to_pylist())
-        sources = source_patients(private, instances["study_key"].unique().to_pylist())
-        return held + sum(self.holds_source_patient(value) for value in sources)
+            return held
+        for kind, column in columns.items():
+            named = [v for v in instances[column].unique().to_pylist() if self.holds_released(kind, v)]
+            held = pc.or_(held, pc.is_in(instances[column], value_set=pa.array(named, pa.string())))
+        behind = [
+            key
+            for key in instances["study_key"].unique().to_pylist()
+            if any(self.holds_source_patient(patient) for patient in source_patients(private, [key]))
+        ]
+        return pc.or_(held, pc.is_in(instances["study_key"], value_set=pa.array(behind, pa.string())))
+
+
+def without_withdrawn(private: Store, instances: pa.Table) -> pa.Table:
+    """Return the INSTANCES rows that may be published: those of which nothing was withdrawn."""
+    return instances.filter(pc.invert(read_suppression(private).held_rows(instances, private)))
 
 
 def read_suppression(private: Store) -> Suppression:

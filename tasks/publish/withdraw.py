@@ -1,0 +1,235 @@
+"""Withdraw patients, studies or series from every release, prove it, and publish the tombstone. Killed anywhere, run it again.
+
+Order: suppress, new release without them, redacted reissues, purge of every version, proof, tombstone, notices. Finding what
+is meant is in `withdrawal_scope.py`, deleting in `purge.py`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tasks.publish import audit
+from tasks.publish.canonical import readable_json, sha256_hex
+from tasks.publish.causes import Cause, refuse
+from tasks.publish.latest import point_to_head
+from tasks.publish.ledger import write_notices
+from tasks.publish.log import Entry, append, open_log
+from tasks.publish.private_purge import purge_private
+from tasks.publish.purge import Proof, purge
+from tasks.publish.reissue import reissue_without
+from tasks.publish.release import commit_release
+from tasks.publish.signing import Signer
+from tasks.publish.staging import fetch_manifests
+from tasks.publish.store import AlreadyExistsError, Store
+from tasks.publish.suppression import suppress
+from tasks.publish.tombstones import read_withdrawn, tombstone_key
+from tasks.publish.verify_files import ROW_LEVEL
+from tasks.publish.withdrawal_scope import Asked, Scope, find_scope
+
+_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What a withdrawal did. Counts and released names only."""
+
+    new_release_id: str  # "" when the current release held nothing of it
+    reissued: tuple[tuple[str, str], ...]  # (old release id, redacted one)
+    tombstone: str  # "" when nothing public was touched
+    series: int
+    instances: int
+    proofs: tuple[Proof, ...]
+    recipients: tuple[str, ...]
+    suppressed: int
+
+
+def withdraw(
+    private: Store,
+    public: Store,
+    signer: Signer,
+    on: date,
+    asked: Asked,
+    *,
+    replicas: Sequence[Store] = (),
+    progress: Callable[[str], None] | None = None,
+) -> Withdrawal:
+    """Remove everything asked for from every release, store and version, and never publish it again.
+
+    `replicas` are further public stores whose objects are purged too. What is asked is suppressed even when nothing was ever
+    published of it. Raises `withdrawal_unproven` when a version can still be read.
+    """
+    say = progress or (lambda _: None)
+    scope = find_scope(private, asked)
+    # PRIVACY: suppression comes first, so that a run under way cannot publish it meanwhile: tests/publish/test_withdraw.py.
+    suppress(private, scope.suppressed)
+    audit.record(private, "withdrawal_asked", suppressed=len(scope.suppressed), studies=len(scope.studies), series=len(scope.series))
+    say("suppressed")
+    replaced: list[tuple[str, str, bool]] = []
+    rows = _Rows()
+    if public.size("keys.json") is not None:
+        _replace_releases(private, public, signer, on, scope, rows, replaced)
+    say("releases replaced")
+    proofs = _purge_everywhere(public, replicas, signer, rows, scope)
+    removed = purge_private(private, scope, rows.series)
+    say("purged and proved")
+    audit.record(private, "withdrawal_purged", versions=sum(p.versions for p in proofs), private_objects=removed, left=0)
+    tombstone, touched = _publish_tombstone(public, signer, on, rows, scope)
+    recipients = write_notices(private, tombstone, touched, on) if tombstone else []
+    if tombstone:
+        audit.record(private, "withdrawal_done", tombstone=tombstone, releases=len(touched), recipients=len(recipients))
+        point_to_head(public, signer, on)
+    return Withdrawal(
+        new_release_id=next((new for _, new, head in replaced if head), ""),
+        reissued=tuple((old, new) for old, new, head in replaced if not head),
+        tombstone=tombstone,
+        series=len(rows.series),
+        instances=len(rows.instances),
+        proofs=tuple(proofs),
+        recipients=tuple(recipients),
+        suppressed=len(scope.suppressed),
+    )
+
+
+class _Rows:
+    """Released identifiers of everything withdrawn that a release held."""
+
+    def __init__(self) -> None:
+        self.studies: set[str] = set()
+        self.series: set[str] = set()
+        self.versions: set[str] = set()
+        self.instances: set[str] = set()
+
+
+def _replace_releases(
+    private: Store, public: Store, signer: Signer, on: date, scope: Scope, rows: _Rows, replaced: list[tuple[str, str, bool]]
+) -> None:
+    """Replace every release that holds something of the scope; looks again until none is left, as publishers may be at work."""
+    for _ in range(_ROUNDS):
+        log = open_log(public, signer)
+        gone = log.superseded()
+        _collect_from_superseded(public, [e for e in log.releases() if e.release_id in gone], scope, rows)
+        live = [e for e in log.releases() if e.release_id not in gone]
+        affected = [e for e in live if _affected_series(public, e, scope, rows)]
+        if not affected:
+            return
+        current = log.current()
+        for entry in sorted(affected, key=lambda e: e is not current):
+            head = entry is current
+            with tempfile.TemporaryDirectory(prefix="sallyport-withdraw-") as folder:
+                withdrawn = frozenset(rows.series)
+                base = entry.release_id.split("+")[0]
+                reissues = sum(e.release_id.startswith(f"{base}+r") for e in log.releases())
+                done = commit_release(
+                    public,
+                    signer,
+                    on,
+                    lambda log_, id_: reissue_without(Path(folder), public, signer, on, log_, entry, withdrawn, id_, is_head=head),  # noqa: B023
+                    before_commit=lambda: None,
+                    kind="release" if head else "reissue",
+                    fixed_id=None if head else lambda attempt: f"{base}+r{reissues + 1 + attempt}",  # noqa: B023
+                )
+            audit.record(private, "release_replaced", old=entry.release_id, new=done.release_id, root=done.root)
+            replaced.append((entry.release_id, done.release_id, head))
+    raise refuse(Cause.WITHDRAWAL_UNPROVEN, "withdraw", "publishers keep releasing it")
+
+
+def _affected_series(public: Store, entry: Entry, scope: Scope, rows: _Rows) -> bool:
+    """Add what this release holds of the scope to `rows`; say whether it holds anything."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with tempfile.TemporaryDirectory(prefix="sallyport-withdraw-") as folder:
+        try:
+            manifests = fetch_manifests(public, entry.release_id, Path(folder))
+        except KeyError:
+            return False
+        columns = ["patient_id", "StudyInstanceUID", "SeriesInstanceUID", "series_version_id"]
+        series = pq.read_table(manifests / "series.parquet", columns=columns)
+        hit = pc.or_(
+            pc.is_in(series["patient_id"], value_set=pa.array(sorted(scope.patients), pa.string())),
+            pc.or_(
+                pc.is_in(series["StudyInstanceUID"], value_set=pa.array(sorted(scope.studies), pa.string())),
+                pc.is_in(series["SeriesInstanceUID"], value_set=pa.array(sorted(scope.series), pa.string())),
+            ),
+        )
+        found = series.filter(hit)
+        if not found.num_rows:
+            return False
+        uids = pa.array(found["SeriesInstanceUID"].to_pylist(), pa.string())
+        left = series.filter(pc.invert(hit))
+        rows.studies |= set(found["StudyInstanceUID"].to_pylist()) - set(left["StudyInstanceUID"].to_pylist())
+        rows.series |= set(uids.to_pylist())
+        rows.versions |= set(found["series_version_id"].to_pylist())
+        instance = pq.read_table(manifests / "instance.parquet", columns=["SeriesInstanceUID", "SOPInstanceUID"])
+        rows.instances |= set(instance.filter(pc.is_in(instance["SeriesInstanceUID"], value_set=uids))["SOPInstanceUID"].to_pylist())
+    return True
+
+
+def _collect_from_superseded(public: Store, entries: list[Entry], scope: Scope, rows: _Rows) -> None:
+    """A killed withdrawal may have replaced releases whose rows are still there: they say what is to be purged."""
+    for entry in entries:
+        _affected_series(public, entry, scope, rows)
+
+
+def _purge_everywhere(public: Store, replicas: Sequence[Store], signer: Signer, rows: _Rows, scope: Scope) -> list[Proof]:
+    instances = rows.instances | scope.instances
+    log = open_log(public, signer) if public.size("keys.json") is not None else None
+    superseded = set(log.superseded()) if log else set()
+    committed = {e.release_id for e in log.releases()} if log else set()
+    proofs = []
+    for store in (public, *replicas):
+        keys = set()
+        for version in store.versions("series/"):
+            name = version.key.rsplit("/", 1)[-1]
+            if name.removesuffix(".dcm") in instances:
+                keys.add(version.key)
+        for version in store.versions("releases/"):
+            _, release_id, name = version.key.split("/", 2)
+            if (release_id in superseded and name.startswith(ROW_LEVEL)) or release_id not in committed:
+                keys.add(version.key)  # rows of replaced releases, and whatever unfinished runs left
+        proofs.append(purge(store, keys))
+    return proofs
+
+
+def _publish_tombstone(public: Store, signer: Signer, on: date, rows: _Rows, scope: Scope) -> tuple[str, list[str]]:
+    """Publish one tombstone for everything not yet recorded, and commit it; ("", []) when there is nothing new."""
+    if public.size("keys.json") is None:
+        return "", []
+    for _ in range(_ROUNDS):
+        log = open_log(public, signer)
+        known = read_withdrawn(public, log, lambda *_: None)
+        series = sorted(rows.series - known.series)
+        if not series:
+            return "", []
+        studies = sorted(rows.studies - known.studies)
+        number = 1 + sum(e.kind == "withdrawal" for e in log.entries)
+        touched = sorted(log.superseded())
+        body: dict[str, Any] = {
+            "number": number,
+            "on": on.isoformat(),
+            "reason": "withdrawn",
+            "studies": studies,
+            "series": series,
+            "series_versions": sorted(rows.versions - known.series_versions),
+            "request": "Delete every copy of these objects and of anything derived from them that still shows them.",
+        }
+        data = readable_json(body)
+        key = tombstone_key(number)
+        try:
+            public.put(key, data, if_absent=True)
+        except AlreadyExistsError:
+            if public.get(key) != data:
+                # An unfinished withdrawal of something else holds this number: nothing commits it, so it can go.
+                purge(public, [key])
+                continue
+        counts = {"studies": len(studies), "series": len(series), "instances": len(rows.instances)}
+        entry = {"on": on.isoformat(), "tombstone": key, "tombstone_sha256": sha256_hex(data), "counts": counts}
+        if append(public, signer, log, "withdrawal", entry):
+            return key, touched
+    raise refuse(Cause.OBJECT_CONFLICT, "withdraw", "the log does not hold still")
