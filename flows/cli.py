@@ -12,6 +12,7 @@ from flows.commands.deidentify import deidentify
 from flows.commands.demo import demo
 from flows.commands.prove import prove
 from flows.commands.release import release
+from flows.commands.serve import serve
 from tasks.errors import ReleaseError
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ COMMANDS = (
     candidates,
     approve,
     refuse,
+    serve,
 )
 """In the order of `--help`."""
 

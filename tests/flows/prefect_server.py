@@ -1,0 +1,95 @@
+"""A real Prefect server and `sallyport serve`, in processes of their own, for the time of a test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.archive.servers import free_port
+from tests.flows.sallyport import environment
+
+
+class Served:
+    """A running `sallyport serve` and the server behind it."""
+
+    def __init__(self, url: str, process: subprocess.Popen[bytes], home: Path, login: str) -> None:
+        self.url, self.process, self.home, self.login = url, process, home, login
+        user, _, password = login.partition(":")
+        self._client = httpx.Client(base_url=f"{url}/api", auth=(user, password), timeout=60, trust_env=False)
+
+    def call(self, method: str, path: str, **json: Any) -> Any:
+        answer = self._client.request(method, path, json=json or None)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def deployment(self, name: str) -> Any:
+        return self.call("GET", f"/deployments/name/{name}")
+
+    def start(self, name: str, **parameters: Any) -> str:
+        run = self.call("POST", f"/deployments/{self.deployment(name)['id']}/create_flow_run", parameters=parameters)
+        return str(run["id"])
+
+    def run(self, run_id: str) -> Any:
+        return self.call("GET", f"/flow_runs/{run_id}")
+
+    def wait(self, run_id: str, *names: str, seconds: float = 240) -> Any:
+        """Return the run once its state has one of the names (or is final)."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            run = self.run(run_id)
+            final = run["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+            if run["state_name"] in names or (final and not names):
+                return run
+            assert not final, f"ended as {run['state_name']}: {run['state'].get('message')}"
+            assert self.process.poll() is None, "sallyport serve ended"
+            time.sleep(1)
+        raise AssertionError(f"still {self.run(run_id)['state_name']}")
+
+
+@contextmanager
+def served(home: Path, *specs: Path, options: tuple[str, ...] = (), **env: str) -> Iterator[Served]:
+    """Run `sallyport serve SPECS` with a server of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "flows", "serve", *map(str, specs), "--port", str(port), *options]
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "serve.log").open("ab") as log:
+        process = subprocess.Popen(
+            command, env=environment(PREFECT_HOME=str(home / "prefect"), **env), stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        yield _ready(f"http://127.0.0.1:{port}", process, home, len(specs))
+    finally:
+        with_group(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        with_group(process, signal.SIGKILL)
+
+
+def with_group(process: subprocess.Popen[bytes], number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _ready(url: str, process: subprocess.Popen[bytes], home: Path, count: int) -> Served:
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        assert process.poll() is None, (home / "serve.log").read_text()
+        login = home / "prefect" / "ui-login"
+        if login.exists():
+            ready = Served(url, process, home, login.read_text().strip())
+            try:
+                if len(ready.call("POST", "/deployments/filter")) >= 2 * count:
+                    return ready
+            except httpx.HTTPError:
+                pass
+        time.sleep(0.5)
+    raise AssertionError((home / "serve.log").read_text())

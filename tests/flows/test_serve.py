@@ -1,0 +1,82 @@
+"""`sallyport serve` against a real Prefect server: schedule, form, one run at a time, nothing of a patient in its database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.flows.prefect_server import Served, served
+
+pytestmark = pytest.mark.servers
+
+SCHEDULE = '{cron: "30 2 * * *", timezone: Europe/Berlin}'
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, small_archive: Path) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("serve")
+    key = folder / "secret.key"
+    key.write_text(bytes(range(32)).hex())
+    key.chmod(0o600)
+    spec = folder / "spec.yaml"
+    spec.write_text(
+        f"dataset: made\narchive: {{kind: folder, path: {small_archive}}}\nprivate: {(folder / 'private').as_uri()}\n"
+        f"public: {(folder / 'public').as_uri()}\nsecret: {{file: {key}}}\ngates: {{k: 1}}\nworkers: {{n: 1}}\nschedule: {SCHEDULE}\n"
+    )
+    with served(folder, spec) as server:
+        yield server
+
+
+def test_the_schedule_and_the_form_are_offered(server: Served) -> None:
+    release = server.deployment("release/made")
+    (schedule,) = release["schedules"]
+    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("30 2 * * *", "Europe/Berlin")
+    assert release["global_concurrency_limit"]["limit"] == 1
+    assert release["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    for name in ("release/made", "verify/made"):
+        deployment = server.deployment(name)
+        fields = deployment["parameter_openapi_schema"]["properties"]
+        assert fields["dataset"]["enum"] == ["made"]
+        assert all(field["title"] and field["description"] for field in fields.values())
+        assert deployment["parameters"] == {"dataset": "made"}
+
+
+def test_nobody_without_the_login_gets_in(server: Served) -> None:
+    answer = httpx.post(f"{server.url}/api/deployments/filter", json={}, trust_env=False)
+    assert answer.status_code == 401
+    assert (server.home / "prefect" / "ui-login").stat().st_mode & 0o077 == 0
+
+
+def test_a_run_from_the_form_makes_a_release_and_a_second_one_waits_its_turn(server: Served) -> None:
+    first = server.start("release/made")
+    second = server.start("release/made", action="Only count what is new or changed")
+    server.wait(first, "Running")
+    assert server.run(second)["state_name"] in ("Scheduled", "Pending", "Late", "AwaitingConcurrencySlot")
+    assert server.wait(first)["state_name"] in ("Completed", "CompletedWithFailures")
+    assert (server.home / "public" / "latest.json").is_file()
+    assert server.wait(second)["state_name"] == "Completed"
+    assert "0 pulled" in server.run(second)["state"]["message"]
+    verification = server.wait(server.start("verify/made", depth="Every object"))
+    assert verification["state_name"] == "Completed", verification["state"]["message"]
+    keys = {artifact["key"] for artifact in server.call("POST", "/artifacts/filter")}
+    assert {"receipts", "verdict", "verification"} <= keys
+
+
+def test_a_wrong_choice_is_refused_by_the_form(server: Served) -> None:
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        server.start("release/made", dataset="another")
+    assert caught.value.response.status_code in (409, 422)
+
+
+def test_nothing_of_a_patient_is_in_the_servers_database_or_logs(server: Served, small_archive: Path) -> None:
+    from tasks.sample import PATIENTS
+
+    kept = b"".join(p.read_bytes() for p in sorted((server.home / "prefect").rglob("*")) if p.is_file())
+    kept += (server.home / "serve.log").read_bytes()
+    assert b"flow_run" in kept
+    for patient in PATIENTS[:5]:
+        for value in (patient.person_name, patient.patient_id, patient.accession):
+            assert str(value).encode() not in kept
