@@ -42,8 +42,11 @@ def release_dataset(
 
     with _guarded("release"):
         spec = spec_of(dataset)
+        only_count = action.startswith("Only")
         with one_at_a_time(dataset):
-            state: State[Any] = release.fn(spec, None, action.startswith("Only"))
+            state: State[Any] = release.fn(spec, None, only_count)
+    if only_count and state.is_completed():
+        return Completed(message=state.message)
     if state.is_completed() and state.name != "Held":
         _link(spec)
     return state

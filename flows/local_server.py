@@ -35,6 +35,7 @@ def local_server(home: Path, port: int, seconds: float = 180) -> Iterator[str]:
             "PREFECT_API_AUTH_STRING": login,
             "PREFECT_SERVER_API_AUTH_STRING": login,
             "PREFECT_UI_API_URL": f"{address}/api",
+            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # SQLite: a writer waits for another instead of failing
         }
     )
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]

@@ -9,8 +9,8 @@ as() { if [ "$(id -u)" = 0 ]; then setpriv --reuid postgres --regid postgres --c
 [ "$(id -u)" = 0 ] && chown postgres "$folder"
 if [ ! -f "$folder/data/PG_VERSION" ]; then
     as "$bin/initdb" -D "$folder/data" -U postgres --auth=trust -E UTF8 --no-sync >/dev/null
-    as "$bin/pg_ctl" -D "$folder/data" -w -s -o "-c listen_addresses=127.0.0.1 -p $port -k $folder" start >/dev/null
-    as "$bin/createdb" -h 127.0.0.1 -p "$port" -U postgres prefect
+    as "$bin/pg_ctl" -D "$folder/data" -w -s -o "-c listen_addresses= -p $port -k $folder" start >/dev/null
+    as "$bin/createdb" -h "$folder" -p "$port" -U postgres prefect
     as "$bin/pg_ctl" -D "$folder/data" -w -s stop
 fi
 cd "$folder"

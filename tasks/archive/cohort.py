@@ -1,6 +1,6 @@
 """Decide whether a study belongs to a cohort, from the facts that an archive tells about it.
 
-Which studies exist is the archive's matter; consent is in tasks/archive/registry.
+Which studies exist is the archive's matter; who consented is in tasks/registry.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks.errors import UsageError
+from tasks.registry import Registry, read_registry
 from tasks.spec import Cohort
 
 MAX_LIST_ENTRIES = 5_000_000
+_NOBODY = Registry()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class StudyFacts:
     study_date: str = field(repr=False)  # DA, or ""
     modalities: frozenset[str]
     accessions: frozenset[str] = field(repr=False)
-    patient_ids: frozenset[str] = field(repr=False)
+    patients: frozenset[tuple[str, str]] = field(repr=False)  # (issuer or "", patient id)
     descriptions: frozenset[str] = field(repr=False)
 
 
@@ -38,13 +40,13 @@ class CohortFilter:
     descriptions: tuple[str, ...]  # wild cards
     accessions: frozenset[str] | None = field(repr=False)
     patient_ids: frozenset[str] | None = field(repr=False)
+    registry: Registry = _NOBODY
 
     @property
     def asks_for_all(self) -> bool:
         """Say whether no criterion is set."""
-        return (
-            not (self.since or self.until or self.modalities or self.descriptions) and self.accessions is None and self.patient_ids is None
-        )
+        criteria = (self.since, self.until, self.modalities, self.descriptions)
+        return not any(criteria) and self.accessions is None and self.patient_ids is None and self.registry.refuses_nobody
 
     def admits(self, facts: StudyFacts) -> bool:
         """Say whether a study meets every criterion; what the archive does not say meets none."""
@@ -55,7 +57,8 @@ class CohortFilter:
             and (not self.modalities or not self.modalities.isdisjoint(facts.modalities))
             and (not self.descriptions or any(_matches(d, wanted) for d in facts.descriptions for wanted in self.descriptions))
             and (self.accessions is None or not self.accessions.isdisjoint(facts.accessions))
-            and (self.patient_ids is None or not self.patient_ids.isdisjoint(facts.patient_ids))
+            and not any(self.registry.refuses(patient_id, issuer) for issuer, patient_id in facts.patients)
+            and (self.patient_ids is None or not self.patient_ids.isdisjoint(patient_id for _, patient_id in facts.patients))
         )
 
 
@@ -68,6 +71,7 @@ def read_cohort(cohort: Cohort) -> CohortFilter:
         descriptions=tuple(sorted(cohort.descriptions)),
         accessions=_read_list(cohort.accessions, "cohort.accessions", ("accession", "accession_number", "accessionnumber")),
         patient_ids=_read_list(cohort.patients, "cohort.patients", ("patient_id", "patientid", "mrn")),
+        registry=read_registry(cohort),
     )
 
 

@@ -84,8 +84,8 @@ class FileArchive:
             self._refresh(connection)
             for study in table.studies(connection):
                 if not wanted.asks_for_all:
-                    facts, patient_ids = table.facts_of(connection, study.study_uid)
-                    known = StudyFacts(study.study_date, facts["modality"], facts["accession"], patient_ids, facts["description"])
+                    facts, patients = table.facts_of(connection, study.study_uid)
+                    known = StudyFacts(study.study_date, facts["modality"], facts["accession"], patients, facts["description"])
                     if not wanted.admits(known):
                         continue
                 yield StudyRef(

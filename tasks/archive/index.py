@@ -189,13 +189,13 @@ def studies(connection: sqlite3.Connection) -> Iterator[IndexedStudy]:
         yield IndexedStudy(uid, fingerprint, count, day, last or "")
 
 
-def facts_of(connection: sqlite3.Connection, study_uid: str) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
-    """Return (modality, accession, description -> values) and the patient ids of one study."""
+def facts_of(connection: sqlite3.Connection, study_uid: str) -> tuple[dict[str, frozenset[str]], frozenset[tuple[str, str]]]:
+    """Return (modality, accession, description -> values) and the (issuer, patient id) pairs of one study."""
     found: dict[str, set[str]] = {"modality": set(), "accession": set(), "description": set()}
     for kind, value in connection.execute("SELECT kind, value FROM facts WHERE study_uid = ?", (study_uid,)):
         found[kind].add(value)
-    ids = connection.execute("SELECT patient_id FROM patients WHERE study_uid = ?", (study_uid,))
-    return {kind: frozenset(values) for kind, values in found.items()}, frozenset(row[0] for row in ids)
+    patients = connection.execute("SELECT issuer, patient_id FROM patients WHERE study_uid = ?", (study_uid,))
+    return {kind: frozenset(values) for kind, values in found.items()}, frozenset(patients)
 
 
 def rows_of(connection: sqlite3.Connection, folder: bytes, name: bytes) -> list[tuple[int, int, int, int | str, int, int]]:

@@ -247,7 +247,7 @@ def _facts(answer: StudyAnswer) -> StudyFacts:
         answer.study_date,
         frozenset(answer.modalities),
         frozenset({answer.accession}),
-        frozenset({answer.patient_id}),
+        frozenset({(answer.issuer, answer.patient_id)}),
         frozenset({answer.description}),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -101,3 +102,18 @@ def dcmqrscp(folder: Path, objects: Iterable[Dataset]) -> Iterator[tuple[int, in
     command = [str(SCRIPTS / "dcmqrscp.sh"), str(folder), str(port), str(move), *map(str, sorted(source.iterdir()))]
     with server(command, port, "dcmqrscp"):
         yield port, move
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """Yield the URL of an empty database of a running PostgreSQL."""
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
+        pytest.skip("PostgreSQL is not installed (infra/system-packages.txt)")
+    port = free_port()
+    short = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path must be short, and its folder the server's own
+    short.chmod(0o755)
+    try:
+        with server([str(SCRIPTS / "postgres.sh"), str(short), str(port)], port, "bash"):
+            yield f"postgresql://postgres@127.0.0.1:{port}/prefect"
+    finally:
+        shutil.rmtree(short, ignore_errors=True)

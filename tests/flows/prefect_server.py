@@ -27,7 +27,11 @@ class Served:
         self._client = httpx.Client(base_url=f"{url}/api", auth=(user, password), timeout=60, trust_env=False)
 
     def call(self, method: str, path: str, **json: Any) -> Any:
-        answer = self._client.request(method, path, json=json or None)
+        for wait in (1, 2, 4, 8, 0):  # as Prefect's own client does: 503 is a busy SQLite
+            answer = self._client.request(method, path, json=json or None)
+            if answer.status_code != 503:
+                break
+            time.sleep(wait)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
