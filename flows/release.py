@@ -28,6 +28,7 @@ from tasks.publish.candidate import Candidate, freeze_candidate, read_table
 from tasks.publish.release import publish_candidate
 from tasks.publish.signing import signer_from_secret
 from tasks.publish.verify import verify
+from tasks.registry import check_consent, without_refused
 from tasks.risk import plan_suppression
 from tasks.schemas import FINDINGS, INSTANCES
 from tasks.spec import Spec
@@ -166,6 +167,7 @@ def assemble(session: Session, receipts: Sequence[Receipt]) -> tuple[Candidate |
             findings.append(private.get_table(session.private, private.findings_key(receipt.study_key), FINDINGS))
     table = pa.concat_tables([INSTANCES.empty_table(), *parts])
     table = table.filter(pc.equal(table["status"], Status.RELEASED.value))
+    table = without_refused(table, session.private, session.spec.cohort)
     if table.num_rows == 0:
         return None, 0
     plan = plan_suppression(table, session.rules.policy.gates)
@@ -192,6 +194,7 @@ def publish(session: Session, candidate: Candidate, verdict: Verdict, verdicts: 
     """Publish exactly the bytes that the verdict is about; safe to run again."""
     if not verdict.approved or verdict.candidate_root != candidate.root:
         raise HeldError("publish", "the verdict does not approve this candidate", "judge it again")
+    check_consent(read_table(session.private, candidate, "instances"), session.private, session.spec.cohort)
     return publish_candidate(
         session.private, session.public, candidate, verdict, verdicts, signer_from_secret(session.rules.secret), today()
     )

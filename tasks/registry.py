@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from tasks import private
 from tasks.archive.credentials import read_credential
 from tasks.archive_spec import SqlRegistry
-from tasks.errors import UsageError
+from tasks.errors import HeldError, UsageError
 from tasks.publish.store import Store
 from tasks.schemas import CROSSWALK
 from tasks.spec import Cohort
@@ -87,6 +90,19 @@ def refused_patients(store: Store, study_keys: Iterable[str], registry: Registry
         pairs = set(zip(table["source_patient_id"].to_pylist(), table["patient_id"].to_pylist(), strict=True))
         refused |= {released for source, released in pairs if released and registry.refuses(source or "")}
     return frozenset(refused)
+
+
+def without_refused(instances: pa.Table, store: Store, cohort: Cohort) -> pa.Table:
+    """Return the INSTANCES rows of patients who may be released, by the registries as they are now."""
+    keys = pc.unique(instances["study_key"]).to_pylist()
+    refused = refused_patients(store, keys, read_registry(cohort))
+    return instances.filter(pc.invert(pc.is_in(instances["PatientID"], value_set=pa.array(sorted(refused), pa.string()))))
+
+
+def check_consent(instances: pa.Table, store: Store, cohort: Cohort) -> None:
+    """Read the registries once more, right before publishing. Raises HeldError when somebody in the candidate is refused."""
+    if without_refused(instances, store, cohort).num_rows != instances.num_rows:
+        raise HeldError("publish", "a patient of the candidate opted out since it was judged", "run the release again")
 
 
 def _broad(issuer: str, patient_id: str) -> Row:

@@ -13,10 +13,10 @@ import pytest
 from tasks import private
 from tasks.archive.folder import FolderArchive
 from tasks.archive_spec import SqlRegistry
-from tasks.errors import UsageError
+from tasks.errors import HeldError, UsageError
 from tasks.model import InstanceOutcome, Status
 from tasks.publish.store import open_store
-from tasks.registry import Registry, read_registry, refused_patients
+from tasks.registry import Registry, check_consent, read_registry, refused_patients, without_refused
 from tasks.secret import Secret
 from tasks.spec import Cohort
 from tests.archive.made import SECRET_BYTES, make_object, write
@@ -122,6 +122,13 @@ def test_the_candidate_is_asked_by_what_the_headers_said(tmp_path: Path) -> None
     opted_out = read_registry(Cohort(opt_out=csv_file(tmp_path, "P2\n")))
     assert refused_patients(store, ["key1", "key2", "absent"], opted_out) == {"released-2"}
     assert refused_patients(store, ["key1", "key2"], Registry()) == frozenset()
+    candidate = pa.table({"study_key": ["key1", "key2"], "PatientID": ["released-1", "released-2"]})
+    cohort = Cohort(opt_out=csv_file(tmp_path, "patient_id\n"))
+    check_consent(candidate, store, cohort)
+    csv_file(tmp_path, "P2\n")
+    assert without_refused(candidate, store, cohort)["PatientID"].to_pylist() == ["released-1"]
+    with pytest.raises(HeldError, match="opted out since"):
+        check_consent(candidate, store, cohort)
 
 
 @pytest.mark.servers
