@@ -45,13 +45,16 @@ def judge(
     policy: Policy,
     candidate_root: str,
     earlier: pa.Table | None = None,
+    *,
+    planned: pa.Table | None = None,
 ) -> Judgement:
     """Judge a candidate's INSTANCES, FINDINGS and receipts against the policy; never raises over data, always answers.
 
     `receipts`: receipts, or a table with `study_key, instance_count, outcome_count, released_count`. `earlier`: rows of all
-    earlier releases. Approved only when all suites ran to the end and no check blocks, quarantines, asks or broke.
+    earlier releases. `planned`: RISK rows measured while the candidate was assembled. Approved only when all suites ran to
+    the end and no check blocks, quarantines, asks or broke.
     """
-    tables, trouble = tables_to_judge(instances, findings, receipts, policy, earlier)
+    tables, trouble = tables_to_judge(instances, findings, receipts, policy, earlier, planned)
     records = tuple(_run_suite(name, tables, policy, trouble) for name in SUITE_NAMES)
     rows = [row for record in records for row in _verdict_rows(record, tables, policy)]
     reasons = tuple(sorted({f"{r.gate}: {r.measure} ({r.verdict})" for r in rows if r.verdict in HOLDING}))

@@ -34,6 +34,7 @@ def tables_to_judge(
     receipts: Sequence[Receipt] | pa.Table,
     policy: Policy,
     earlier: pa.Table | None,
+    planned: pa.Table | None = None,
 ) -> tuple[dict[str, pa.Table], dict[str, str]]:
     """Return the tables by name, and for each one that could not be built the class name of the trouble."""
     builders: dict[str, Callable[[], pa.Table]] = {
@@ -41,7 +42,7 @@ def tables_to_judge(
         "receipts": lambda: receipts_to_judge(receipts, instances),
         "studies": lambda: _in_candidate(receipts_to_judge(receipts, instances)),
         "findings": lambda: findings_to_judge(findings, instances, policy.gates),
-        "risk": lambda: measure_risk(instances, policy.gates, earlier),
+        "risk": lambda: pa.concat_tables([measure_risk(instances, policy.gates, earlier), *([] if planned is None else [planned])]),
     }
     tables: dict[str, pa.Table] = {}
     trouble: dict[str, str] = {}

@@ -1,0 +1,88 @@
+"""The gates' stages of a release: plan whom and what to hold back, judge the frozen candidate, keep what was said.
+
+What is measured is in `tasks/risk`, what is judged in `expectations`, what people decide in `tasks/approval.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.review import this_operator
+from flows.session import Session
+from tasks.candidates import keep_judgement
+from tasks.model import Receipt, Verdict
+from tasks.publish.candidate import Candidate, read_table
+from tasks.publish.canonical import readable_json
+from tasks.risk import Suppression, plan_suppression
+from tasks.risk.balance import measure_balance
+from tasks.risk.coarsen import coarsen_candidate, held_rows
+from tasks.risk.published import freeze_levels, read_earlier, read_frozen_levels
+from tasks.schemas import RISK
+from tasks.value_rules import read_rules, refused_objects
+
+
+def plan_candidate(session: Session, released: pa.Table) -> tuple[pa.Table, Suppression]:
+    """Return the rows that may be frozen, coarse enough and without those held back, and the plan that says why.
+
+    Studies with a value that a reviewer refused stay behind whole.
+    """
+    gates = session.rules.policy.gates
+    refused = refused_objects(released, read_rules(session.private, session.rules.secret))
+    if refused:
+        bad = released.filter(pc.is_in(released["SOPInstanceUID"], value_set=pa.array(sorted(refused))))["study_key"].unique()
+        released = released.filter(pc.invert(pc.is_in(released["study_key"], value_set=bad)))
+    plan = plan_suppression(released, gates, read_frozen_levels(session.private, gates))
+    return coarsen_candidate(session.private, held_rows(released, plan.held_patient_ids), plan.levels, gates), plan
+
+
+def keep_plan(session: Session, candidate: Candidate, plan: Suppression, cohort: pa.Table, kept: pa.Table) -> None:
+    """Write the plan beside its candidate: levels, how many were held back, and what that did to groups of people.
+
+    `cohort`: INSTANCES of every study asked for, whatever became of it.
+    """
+    measures = pa.concat_tables([plan.measures, measure_balance(cohort, kept, session.rules.policy.gates)])
+    about = {
+        "levels": dict(plan.levels),
+        "held_patients": len(plan.held_patient_ids),
+        "reached": plan.reached,
+        "measures": measures.to_pylist(),
+    }
+    session.private.put(f"{candidate.prefix}plan.json", readable_json(about))
+
+
+def judge_candidate(session: Session, candidate: Candidate, receipts: Sequence[Receipt]) -> tuple[Verdict, pa.Table]:
+    """Run the great-expectations suites over the frozen tables; whatever cannot be judged is held. Keeps verdict and report."""
+    from expectations.gate import judge
+    from tasks.report import write_report
+
+    instances, findings = (read_table(session.private, candidate, name) for name in ("instances", "findings"))
+    planned = _plan(session, candidate)
+    measures = pa.Table.from_pylist(planned["measures"], schema=RISK) if planned else None
+    earlier = read_earlier(session.public)
+    judgement = judge(instances, findings, receipts, session.rules.policy, candidate.root, earlier, planned=measures)
+    suites = [record.as_dict() for record in judgement.records]
+    verdict, verdicts = judgement.verdict, judgement.verdicts
+    keep_judgement(session.private, candidate.candidate_id, verdict, verdicts, judgement.risk, suites, this_operator())
+    rules = read_rules(session.private, session.rules.secret)
+    write_report(session.private, candidate.candidate_id, receipts, session.rules.policy, rules)
+    return verdict, verdicts
+
+
+def keep_levels(session: Session, candidate: Candidate) -> None:
+    """Freeze the published candidate's levels for every later release of this dataset."""
+    planned = _plan(session, candidate)
+    if planned:
+        freeze_levels(session.private, planned["levels"], session.rules.policy.gates)
+
+
+def _plan(session: Session, candidate: Candidate) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(session.private.get(f"{candidate.prefix}plan.json"))
+    except KeyError:
+        return {}
+    return found
