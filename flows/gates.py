@@ -1,4 +1,4 @@
-"""The gates' stages of a release: plan whom and what to hold back, judge the frozen candidate, keep what was said.
+"""The gates' stages of a release: assemble without whom the plan holds back, judge the frozen candidate, keep what was said.
 
 What is measured is in `tasks/risk`, what is judged in `expectations`, what people decide in `tasks/approval.py`.
 """
@@ -14,16 +14,45 @@ import pyarrow.compute as pc
 
 from flows.review import this_operator
 from flows.session import Session
+from tasks import private
 from tasks.candidates import keep_judgement
-from tasks.model import Receipt, Verdict
-from tasks.publish.candidate import Candidate, read_table
+from tasks.model import Receipt, Status, Verdict
+from tasks.publish.candidate import Candidate, freeze_candidate, read_table
 from tasks.publish.canonical import readable_json
+from tasks.registry import without_refused
 from tasks.risk import Suppression, plan_suppression
 from tasks.risk.balance import measure_balance
 from tasks.risk.coarsen import coarsen_candidate, held_rows
 from tasks.risk.published import freeze_levels, read_earlier, read_frozen_levels
-from tasks.schemas import RISK
+from tasks.schemas import FINDINGS, INSTANCES, RISK
 from tasks.value_rules import read_rules, refused_objects
+
+
+def assemble(session: Session, receipts: Sequence[Receipt]) -> tuple[Candidate | None, int]:
+    """Gather the released objects of all receipts into a frozen candidate; return it with the number of patients held back.
+
+    None when nothing is left to release.
+    """
+    cohort, found = [INSTANCES.empty_table()], [FINDINGS.empty_table()]
+    released = {r.study_key for r in receipts if r.status is Status.RELEASED}
+    for receipt in receipts:
+        cohort.append(private.get_table(session.private, private.instances_key(receipt.study_key), INSTANCES))
+        if receipt.study_key in released:
+            found.append(private.get_table(session.private, private.findings_key(receipt.study_key), FINDINGS))
+    everybody = pa.concat_tables(cohort)
+    of_released = pc.is_in(everybody["study_key"], value_set=pa.array(sorted(released), pa.string()))
+    table = everybody.filter(pc.and_(of_released, pc.equal(everybody["status"], Status.RELEASED.value)))
+    table = without_refused(table, session.private, session.spec.cohort)
+    if table.num_rows == 0:
+        return None, 0
+    kept, plan = plan_candidate(session, table)
+    if kept.num_rows == 0:
+        return None, len(plan.held_patient_ids)
+    findings = pa.concat_tables(found)
+    findings = findings.filter(pc.is_in(findings["sop_instance_uid"], value_set=kept["SOPInstanceUID"].combine_chunks()))
+    candidate = freeze_candidate(session.private, session.spec.dataset, session.rules.policy, kept, findings)
+    keep_plan(session, candidate, plan, everybody, kept)
+    return candidate, len(plan.held_patient_ids)
 
 
 def plan_candidate(session: Session, released: pa.Table) -> tuple[pa.Table, Suppression]:

@@ -5,32 +5,31 @@ Nightly and on-demand runs, the Prefect form and the command line all run this s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows import artifacts, workers
+from flows.gates import assemble, judge_candidate, keep_levels
+from flows.review import settle_candidate
 from flows.session import Session, open_session
 from flows.summary import ReleaseSummary, summarise
 from tasks import private
 from tasks.archive import open_archive
 from tasks.errors import HeldError, ReleaseError
 from tasks.model import Receipt, Status, StudyRef, Verdict
-from tasks.publish.candidate import Candidate, freeze_candidate, read_table
+from tasks.publish.candidate import Candidate, read_table
 from tasks.publish.release import publish_candidate
 from tasks.publish.signing import signer_from_secret
 from tasks.publish.verify import verify
-from tasks.registry import check_consent, without_refused
-from tasks.risk import plan_suppression
-from tasks.schemas import FINDINGS, INSTANCES
+from tasks.registry import check_consent
 from tasks.spec import Spec
 from tasks.study_job import work_id
 
@@ -87,9 +86,12 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
         return summary.held("nothing_to_release")
     verdict, verdicts = stage["judge"](session, candidate, everything)
     artifacts.verdict_table(verdict, verdicts)
-    if not verdict.approved:
-        return summary.held(*verdict.reasons, candidate_id=candidate.candidate_id)
-    published = stage["publish"](session, candidate, verdict, verdicts)
+    gates, secret = session.rules.policy.gates, session.rules.secret
+    settled = settle_candidate(session.private, candidate.candidate_id, verdict, session.spec, gates, secret)
+    if not settled.verdict.approved:
+        return summary.held(*settled.verdict.reasons, candidate_id=candidate.candidate_id)
+    published = stage["publish"](session, candidate, settled.verdict, verdicts, settled.approval)
+    keep_levels(session, candidate)
     stage["verify"](session)
     return summary.published(candidate.candidate_id, published.release_id, changed=published.changed)
 
@@ -158,46 +160,14 @@ def reconcile(asked: Sequence[StudyRef], receipts: Sequence[Receipt]) -> list[Re
     return sorted(receipts, key=lambda r: r.study_key)
 
 
-def assemble(session: Session, receipts: Sequence[Receipt]) -> tuple[Candidate | None, int]:
-    """Gather the released objects of all receipts into a frozen candidate, without the patients held back for their crowd."""
-    parts, findings = [], []
-    for receipt in receipts:
-        if receipt.status is Status.RELEASED:
-            parts.append(private.get_table(session.private, private.instances_key(receipt.study_key), INSTANCES))
-            findings.append(private.get_table(session.private, private.findings_key(receipt.study_key), FINDINGS))
-    table = pa.concat_tables([INSTANCES.empty_table(), *parts])
-    table = table.filter(pc.equal(table["status"], Status.RELEASED.value))
-    table = without_refused(table, session.private, session.spec.cohort)
-    if table.num_rows == 0:
-        return None, 0
-    plan = plan_suppression(table, session.rules.policy.gates)
-    held = pa.array(sorted(plan.held_patient_ids), pa.string())
-    table = table.filter(pc.invert(pc.is_in(table["PatientID"], value_set=held)))
-    if table.num_rows == 0:
-        return None, len(held)
-    found = pa.concat_tables([FINDINGS.empty_table(), *findings])
-    found = found.filter(pc.is_in(found["sop_instance_uid"], value_set=table["SOPInstanceUID"].combine_chunks()))
-    return freeze_candidate(session.private, session.spec.dataset, session.rules.policy, table, found), len(held)
-
-
-def judge_candidate(session: Session, candidate: Candidate, receipts: Sequence[Receipt]) -> tuple[Verdict, pa.Table]:
-    """Run the great-expectations suites over the frozen tables; whatever cannot be judged is held."""
-    from expectations.gate import judge
-
-    instances, findings = (read_table(session.private, candidate, name) for name in ("instances", "findings"))
-    judgement = judge(instances, findings, receipts, session.rules.policy, candidate.root)
-    private.put_judgement(session.private, candidate.candidate_id, judgement.verdict, judgement.verdicts, judgement.risk)
-    return judgement.verdict, judgement.verdicts
-
-
-def publish(session: Session, candidate: Candidate, verdict: Verdict, verdicts: pa.Table) -> Any:
+def publish(session: Session, candidate: Candidate, verdict: Verdict, verdicts: pa.Table, approval: Mapping[str, str] | None = None) -> Any:
     """Publish exactly the bytes that the verdict is about; safe to run again."""
     if not verdict.approved or verdict.candidate_root != candidate.root:
         raise HeldError("publish", "the verdict does not approve this candidate", "judge it again")
     check_consent(read_table(session.private, candidate, "instances"), session.private, session.spec.cohort)
-    return publish_candidate(
-        session.private, session.public, candidate, verdict, verdicts, signer_from_secret(session.rules.secret), today()
-    )
+    signer = signer_from_secret(session.rules.secret)
+    accepted = dict(approval) if approval else None
+    return publish_candidate(session.private, session.public, candidate, verdict, verdicts, signer, today(), approval=accepted)
 
 
 def verify_release(session: Session) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.model import Finding, InstanceOutcome, Reason, Receipt, Status, Verdict
+from tasks.model import Finding, InstanceOutcome, Reason, Receipt, Status
 from tasks.publish.store import Store
 from tasks.schemas import CROSSWALK, FINDINGS, INSTANCES
 
@@ -82,14 +82,6 @@ def crosswalk_table(outcomes: Iterable[InstanceOutcome]) -> pa.Table:
         row = {name: value if value != "" else None for name, value in asdict(outcome).items()}
         rows.append({**row, "source_path": outcome.source_path, "status": outcome.status.value})
     return pa.Table.from_pylist(rows, schema=CROSSWALK)
-
-
-def put_judgement(store: Store, candidate_id: str, verdict: Verdict, verdicts: pa.Table, risk: pa.Table) -> None:
-    """Write what the gates said of a candidate beside it."""
-    folder = f"candidates/{candidate_id}"
-    put_table(store, f"{folder}/verdicts.parquet", verdicts)
-    put_table(store, f"{folder}/risk.parquet", risk)
-    store.put(f"{folder}/verdict.json", json.dumps(asdict(verdict), indent=2, sort_keys=True).encode())
 
 
 def put_receipt(store: Store, receipt: Receipt) -> None:
