@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydicom.dataset import Dataset
 from pydicom.filereader import dcmread, read_partial
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from tasks.model import FaceOutcome, InstanceOutcome, PixelOutcome
 
@@ -116,6 +116,8 @@ def age_in_years(age: str | None) -> int | None:
 
 
 def _pixel_place(path: Path, size_bytes: int, syntax: UID) -> tuple[int | None, int | None]:
+    if syntax.is_private or not syntax.is_transfer_syntax:
+        syntax = ExplicitVRLittleEndian  # PS3.5 10.4: a private syntax is encoded so before its pixel data
     if syntax.is_deflated:
         return None, None
     with path.open("rb") as file:

@@ -49,10 +49,13 @@ class CleanObject:
     findings: tuple[Finding, ...] = ()
     detail: str = ""  # the class of an unexpected exception
 
-    def row(self, study_key: str, quarantine_key: str) -> dict[str, Any]:
-        """Return the object's INSTANCES row."""
-        assert self.path is not None
-        return describe_object(self.path, study_key, quarantine_key, self.outcome, self.pixels, self.face)
+    def described(self, study_key: str) -> dict[str, Any] | None:
+        """Return the object's INSTANCES row without its place; None when nothing was written, or it cannot be read back."""
+        if self.path is None:
+            return None
+        path = self.path
+        row, _ = _guarded(lambda: describe_object(path, study_key, "", self.outcome, self.pixels, self.face), Reason.INVALID_OBJECT)
+        return None if isinstance(row, Reason) else row
 
 
 def clean_study(files: Sequence[PulledFile], rules: Rules, scratch: Path, last_study_date: str = "") -> Iterator[CleanObject]:
@@ -207,8 +210,8 @@ def _outcome(source: SourceFile, reason: Reason | None, instance: Instance | Non
         source.study_instance_uid,
         source.series_instance_uid,
         source.sop_instance_uid,
-        str(dataset.PatientID) if dataset else "",
-        str(dataset.StudyInstanceUID) if dataset else "",
+        str(dataset.get("PatientID", "")) if dataset else "",
+        str(dataset.get("StudyInstanceUID", "")) if dataset else "",
         instance.series_instance_uid if instance else "",
         instance.sop_instance_uid if instance else "",
         date_shift_days=context.shift_days_of(source) if instance else None,

@@ -104,14 +104,17 @@ def _process(ref: StudyRef, work: str, job: Job, store: Store, folder: Path) -> 
         details.update({done.detail} - {""})
         findings.extend(done.findings)
         outcome = done.outcome
-        if done.path is not None:
-            row = done.row(ref.study_key, "")
+        row = done.described(ref.study_key)
+        if done.path is not None and row is None:  # what cannot be read back is not proven
+            outcome = replace(outcome, status=Reason.INVALID_OBJECT.status, reason=Reason.INVALID_OBJECT)
+        elif done.path is not None and row is not None:
             row["quarantine_key"] = private.object_key(row["sha256"])
             if store.size(row["quarantine_key"]) != row["size_bytes"]:
                 store.put(row["quarantine_key"], done.path)
             rows.append(row)
             if outcome.status is Status.RELEASED:
                 released_bytes += row["size_bytes"]
+        if done.path is not None:
             done.path.unlink()
         outcomes.append(outcome)
     if len(outcomes) < max(ref.instance_count, len(files)):

@@ -43,6 +43,7 @@ _ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."
 _STRUCTURED = "1.2.840.10008.5.1.4.1.1.88."
 _BY_REFERENCE = b"\x40\x00\x73\xdb"  # (0040,DB73): content items that point at others by position
 _PIXEL_DATA = frozenset((0x7FE00008, 0x7FE00009, PIXEL_DATA))
+_PATIENT_ID = BaseTag(0x00100020)
 _CHARSET = BaseTag(0x00080005)
 
 
@@ -74,6 +75,10 @@ def _rebuilt(source: SourceFile, opened: ObjectBytes, context: StudyContext) -> 
     elements = {
         BaseTag(tag): RawDataElement(BaseTag(tag), vr, len(value), value, 0, False, True) for tag, (vr, value, _) in cleaned.items()
     }
+    if _PATIENT_ID not in elements:  # every released object belongs to a patient of the manifests
+        pseudonym = context.patient_id(source).encode()
+        pseudonym += b" " * (len(pseudonym) % 2)
+        elements[_PATIENT_ID] = RawDataElement(_PATIENT_ID, "LO", len(pseudonym), pseudonym, 0, False, True)
     if any(kept[2] for kept in cleaned.values()):
         elements[_CHARSET] = RawDataElement(_CHARSET, "CS", 10, charsets.UTF8.encode(), 0, False, True)
     if pixels is not None:
