@@ -5,9 +5,12 @@ What the text says does not belong here. Output is UTF-8 wherever a value is not
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from pydicom import charset as pydicom_charset
+
+from tasks.elements import Element
 
 UTF8 = "ISO_IR 192"
 _ESC = b"\x1b"
@@ -26,6 +29,16 @@ def encodings_of(value: bytes) -> tuple[str, ...] | None:
             return None
         found.append(encoding)
     return tuple(found)
+
+
+def declared(buffer: bytes, found: Iterable[Element]) -> bytes:
+    """Return the source's own Specific Character Set for an object whose text is all ASCII: the same text in every one of them."""
+    for tag, _, start, stop, _ in found:
+        if tag == 0x00080005:
+            value = buffer[start:stop].strip(b" \x00")
+            known = value and all(part.strip().decode("ascii", "replace") in pydicom_charset.python_encoding for part in value.split(b"\\"))
+            return value + b" " * (len(value) % 2) if known and encodings_of(value) else b""
+    return b""
 
 
 def decoded(value: bytes, encodings: tuple[str, ...] | None, vr: str) -> str | None:

@@ -6,10 +6,16 @@ Which attributes these are is in rules.py; pixels do not belong here.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from struct import pack, unpack_from
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.deidentify.text import TextCleaner
 
 _TEXT_RUN = re.compile(rb"[A-Za-z0-9 ^._,/:@=-]{5,}")
+_LONG_WORD = re.compile(rb"[A-Za-z0-9^]{8,}")
 # Element types of an ICC profile that hold numbers only, and the tags that colour conversion needs (ICC.1:2010 9, 10).
 _NUMERIC_TYPES = frozenset((b"XYZ ", b"curv", b"para", b"sf32", b"mft1", b"mft2", b"mAB ", b"mBA ", b"chrm"))
 _TAGS = frozenset(b"rXYZ gXYZ bXYZ rTRC gTRC bTRC kTRC wtpt bkpt chad lumi A2B0 A2B1 A2B2 B2A0 B2A1 B2A2 gamt chrm D2B0 B2D0".split())
@@ -37,12 +43,30 @@ def canonical_profile(profile: bytes) -> bytes | None:
     return _assembled(profile, kept)
 
 
-def holds_text(table: bytes) -> bool:
-    """Say whether a lookup table holds words: colours run smoothly, words do not.
+def holds_text(table: bytes, cleaner: TextCleaner) -> bool:
+    """Say whether a lookup table holds words: long ones of any kind, short ones when they name somebody.
 
     PRIVACY: a palette is bytes that nobody looks at (tests/spec/test_container.py::test_words_in_a_palette_are_found).
     """
-    return any(_is_wordy(run) for view in (table, table[::2], table[1::2]) for run in _TEXT_RUN.findall(view))
+    doubled = table[::2] == table[1::2]  # eight bits written as sixteen
+    for view in (table[::2],) if doubled else (table, table[::2], table[1::2]):
+        if any(_is_wordy(run) for run in _LONG_WORD.findall(view)):
+            return True
+        if any(_is_wordy(run) and cleaner.clean(run.decode("ascii")).changed for run in _TEXT_RUN.findall(view)):
+            return True
+    return False
+
+
+def used_colours(table: bytes, entries: int, entry_bytes: int, used: Sequence[int] | None) -> bytes:
+    """Return a palette of exactly its entries; those that no pixel uses are black."""
+    table = table[: entries * entry_bytes]
+    if used is None:
+        return table
+    out = bytearray(len(table))
+    for index in used:
+        place = min(max(index, 0), entries - 1) * entry_bytes
+        out[place : place + entry_bytes] = table[place : place + entry_bytes]
+    return bytes(out)
 
 
 def _is_wordy(run: bytes) -> bool:
@@ -61,7 +85,7 @@ def _exact(body: bytes) -> bytes | None:
     if kind == b"curv":
         (n,) = unpack_from(">L", body, 8)
         data = body[8 : 12 + 2 * n]
-        return None if len(data) < 4 + 2 * n or holds_text(data) else head + data
+        return None if len(data) < 4 + 2 * n or any(_is_wordy(run) for run in _TEXT_RUN.findall(data)) else head + data
     if kind == b"para":
         function = int.from_bytes(body[8:10], "big")
         size = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}.get(function)

@@ -103,6 +103,16 @@ def _without_unused_bits(value: bytes, pixels: PixelDescription) -> bytes:
     return clean.astype(kind).tobytes()
 
 
+def colours_used(value: bytes, pixels: PixelDescription) -> list[int] | None:
+    """Return the palette indices that uncompressed pixels use, None for pixels that are no plain indices."""
+    if pixels.bits_allocated not in (8, 16) or pixels.samples != 1:
+        return None
+    import numpy as np
+
+    kind = f"<{'i' if pixels.signed else 'u'}{pixels.bits_allocated // 8}"
+    return [int(v) for v in np.unique(np.frombuffer(value[: pixels.native_bytes], kind))]
+
+
 def clean_fragments(value: bytes, bounds: Sequence[tuple[int, int]], pixels: PixelDescription, syntax: str) -> tuple[bytes, list[int]]:
     """Return encapsulated pixel data with clean frames, one fragment each, and the lengths of the frames.
 

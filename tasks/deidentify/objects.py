@@ -14,7 +14,8 @@ from pydicom.uid import UID
 
 from tasks.deidentify import charsets
 from tasks.deidentify.codestreams import Unclean
-from tasks.deidentify.container import clean_fragments, clean_native, describe_pixels
+from tasks.deidentify.colour import holds_text, used_colours
+from tasks.deidentify.container import clean_fragments, clean_native, colours_used, describe_pixels
 from tasks.deidentify.context import StudyContext
 from tasks.deidentify.iod import top_level_types
 from tasks.deidentify.rebuild import Cleaned, Level, swapped
@@ -35,6 +36,7 @@ from tasks.elements import (
 from tasks.model import Instance, Reason
 
 if TYPE_CHECKING:
+    from tasks.deidentify.text import TextCleaner
     from tasks.intake import SourceFile
 
 _NATIVE = frozenset(("", IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED))
@@ -79,12 +81,15 @@ def _rebuilt(source: SourceFile, opened: ObjectBytes, context: StudyContext) -> 
         pseudonym = context.patient_id(source).encode()
         pseudonym += b" " * (len(pseudonym) % 2)
         elements[_PATIENT_ID] = RawDataElement(_PATIENT_ID, "LO", len(pseudonym), pseudonym, 0, False, True)
-    if any(kept[2] for kept in cleaned.values()):
-        elements[_CHARSET] = RawDataElement(_CHARSET, "CS", 10, charsets.UTF8.encode(), 0, False, True)
+    character_set = charsets.UTF8.encode() if any(kept[2] for kept in cleaned.values()) else charsets.declared(opened.buffer, found)
+    if character_set:
+        elements[_CHARSET] = RawDataElement(_CHARSET, "CS", len(character_set), character_set, 0, False, True)
     if pixels is not None:
         if pixels.undefined == native:
             return Reason.INVALID_OBJECT
         data = _pixel_data(opened, pixels, cleaned, syntax)
+        for tag, table in _palette(cleaned, data, context.rebuilder(source).values.cleaner).items():
+            elements[BaseTag(tag)] = RawDataElement(BaseTag(tag), "OW", len(table), table, 0, False, True)
         elements[data.tag] = data
     elif not native:
         syntax = EXPLICIT_LITTLE
@@ -136,6 +141,26 @@ def _pixel_data(opened: ObjectBytes, pixels: Element, cleaned: Cleaned, syntax: 
     value = clean_native(value, described, little=opened.encoding.little)
     vr = "OW" if described.bits_allocated > 8 or pixels.vr != "OB" else "OB"
     return RawDataElement(tag, vr, len(value), value, 0, False, True)
+
+
+def _palette(cleaned: Cleaned, pixels: RawDataElement, cleaner: TextCleaner) -> dict[int, bytes]:
+    """Return the palette with the colours that are used; raises Unclean when words stand among them."""
+    found: dict[int, bytes] = {}
+    used: list[int] | None = None
+    for number, tag in enumerate((0x00281201, 0x00281202, 0x00281203, 0x00281204)):
+        descriptor = cleaned.get(0x00281101 + number)
+        if tag not in cleaned or descriptor is None or len(descriptor[1]) != 6:
+            continue
+        entries, first, bits = (int.from_bytes(descriptor[1][i : i + 2], "little") for i in (0, 2, 4))
+        if used is None and pixels.length != UNDEFINED:
+            used = colours_used(pixels.value or b"", describe_pixels(cleaned))
+        entries = entries or 1 << 16
+        entry_bytes = 1 if bits == 8 and len(cleaned[tag][1]) < 2 * entries else 2
+        table = used_colours(cleaned[tag][1], entries, entry_bytes, None if used is None else [index - first for index in used])
+        if holds_text(table, cleaner):
+            raise Unclean
+        found[tag] = table + b"\x00" * (len(table) % 2)
+    return found
 
 
 def _file_meta(sop_class_uid: str, sop_uid: str, syntax: str) -> FileMetaDataset:

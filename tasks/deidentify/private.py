@@ -59,7 +59,7 @@ def private_rule(
     released = vr if vr not in ("", "UN") and (not safe[0] or vr in known or not _conflict(vr, known[0])) else known[0]
     if released in _NEVER:
         return None
-    action = _ACTIONS.get(released, Action.CLEAN if released in _TEXT else Action.KEEP)
+    action = _ACTIONS.get(released, Action.CLEAN if released in _TEXT or released[0] == "O" else Action.KEEP)
     if action is Action.SHIFT:
         action = {"remove": Action.REMOVE, "shift": Action.SHIFT, "keep": Action.KEEP}[dates]
     return Rule(f"{creator} {low:02X}", released, safe[1] or "1-n", action, clause)

@@ -9,6 +9,7 @@ import re
 from functools import cache, lru_cache
 
 from tasks.deidentify.rules import read_table
+from tasks.deidentify.text import vocabulary
 
 # Attributes whose terms are one closed vocabulary: a word that is a term elsewhere is none here.
 _CLOSED = frozenset(("BodyPartExamined", "Modality", "ModalitiesInStudy", "PatientSex", "PatientPosition", "Laterality", "ImageLaterality"))
@@ -31,8 +32,15 @@ def is_term(keyword: str, value: str) -> bool:
     digits = _NUMBERS.get(keyword, 0)
     if value.isdigit():
         return len(value) <= max(digits, 2)
-    words = _words()
-    return all(word in words or _SHORT.fullmatch(word) or len(word) == 1 for word in re.split(r"[ _]+", value) if word)
+    return all(_is_word(word) for word in re.split(r"[ _]+", value) if word)
+
+
+def _is_word(word: str) -> bool:
+    """Say whether a part of a term is one: of the standard's terms, a short acronym with a digit, or a word that is no name."""
+    if word in _words() or _SHORT.fullmatch(word) or len(word) == 1:
+        return True
+    lower = word.lower()
+    return (vocabulary.is_clinical(lower) or lower in vocabulary.words("english")) and not vocabulary.is_name(lower)
 
 
 def is_listed(keyword: str, value: str) -> bool:

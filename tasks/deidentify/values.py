@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 
 from tasks.deidentify import colour, dates, domains, terms
 from tasks.deidentify.charsets import decoded
 from tasks.deidentify.pseudonyms import Pseudonyms
-from tasks.deidentify.rules import Action, Rule
+from tasks.deidentify.rules import Action, Rule, read_table
 from tasks.deidentify.text import TextCleaner
 from tasks.policy.headers import HeaderPolicy
 
@@ -22,19 +23,12 @@ _DUMMY_TEXT = {
     "PN": "REMOVED", "LO": "REMOVED", "SH": "REMOVED", "ST": "REMOVED", "LT": "REMOVED", "UT": "REMOVED", "UC": "REMOVED",
     "UR": "urn:removed",
 }  # fmt: skip
-# How the codes of a scheme are written (PS3.16 8): what is written so, and is no identifier of the patient, is a code.
-_SNOMED_RT = r"[A-Z]{1,2}\d?-[0-9A-F]{4,6}"
-_CODES = {
-    b"DCM": r"\d{5,6}|[A-Z]{2,6}", b"SCT": r"\d{6,18}", b"SRT": _SNOMED_RT, b"SNM3": _SNOMED_RT, b"99SDM": _SNOMED_RT,
-    b"LN": r"\d{1,6}-\d", b"UCUM": r"[A-Za-z0-9%/.*\[\]{}()'\^_+-]{1,16}", b"RADLEX": r"RID\d{1,6}", b"FMA": r"\d{2,7}",
-    b"NCIt": r"C\d{3,7}", b"UMLS": r"C\d{7}", b"MDC": r"MDC_[A-Z_]+|\d{1,6}", b"SCPECG": r"[\d.-]{1,12}", b"BI": r"[\w.-]{1,8}",
-    b"ISO3166_1": r"[A-Z]{2}", b"RFC5646": r"[a-z]{2,3}(-[A-Z]{2})?", b"ISO639_2": r"[a-z]{3}", b"NDC": r"[\d-]{8,13}",
-    b"I10": r"[A-Z]\d\d(\.\d{1,4})?", b"I10P": r"[0-9A-Z]{7}", b"C4": r"\d{5}", b"ITIS_TSN": r"\d{5,7}", b"UBERON": r"\d{7}",
-    b"IBSI": r"[A-Z0-9]{4}",
-}  # fmt: skip
-_COMPILED = {scheme: re.compile(pattern) for scheme, pattern in _CODES.items()}
+_TIMEZONE = re.compile(rb"[+-](0\d|1[0-4])[0-5]\d")
+_WORD_IN_BYTES = re.compile(rb"[A-Za-z0-9^]{6,}|(?:[A-Za-z0-9^]\x00){5,}")
+_RUN_OF_TEXT = re.compile(rb"[\x20-\x7e]{6,}")
+_RUN_OF_UTF16 = re.compile(rb"(?:[\x20-\x7e]\x00){5,}")
 _LABELS = frozenset(("GraphicLayer",))  # names that other attributes refer to
-_CODE_TAGS = frozenset(("CodeValue", "LongCodeValue"))
+_CODE_TAGS = frozenset(("CodeValue", "LongCodeValue", "CodingSchemeDesignator"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +106,8 @@ class ValueRules:
 
     def _shifted(self, vr: str, value: bytes) -> bytes | None:
         """Shift every component; one that is no date makes the whole value untrustworthy."""
+        if vr == "SH":  # Timezone Offset From UTC: offsets are whole days, so that it stays true
+            return value.strip(b" \x00") if _TIMEZONE.fullmatch(value.strip(b" \x00")) else None
         days, out = self.patient.shift_days, []
         for part in value.rstrip(b" \x00").decode("latin-1").split("\\"):
             text = part.strip(" ")
@@ -134,8 +130,10 @@ class ValueRules:
         if rule.keyword == "ICCProfile":
             return colour.canonical_profile(value)
         if vr in _BINARY:
+            if "PaletteColorLookupTableData" in rule.keyword:
+                return value  # judged with the pixels that use it (objects.py)
             if "LUTData" in rule.keyword or "LookupTableData" in rule.keyword:
-                return None if colour.holds_text(value) else value
+                return None if colour.holds_text(value, self.cleaner) else value
             return domains.numbers(vr, rule.vm, value)
         if vr in ("DS", "IS"):
             return domains.decimal_strings(vr, rule.vm, value)
@@ -158,31 +156,47 @@ class ValueRules:
         for code in codes:
             text = code.decode("ascii")
             known = terms.is_term(rule.keyword, text) and text.casefold() not in self.patient.own_codes
-            kept.append(text if known or terms.is_listed(rule.keyword, text) else "")
-        while kept and not kept[-1] and rule.keyword not in _LABELS:
-            kept.pop()
-        if any(not text for text in kept):
-            places = zip(kept, codes, strict=False)
-            kept = [
-                text or (self.pseudonyms.label(code.decode()) if rule.keyword in _LABELS else terms.dummy_term(rule.keyword))
-                for text, code in places
-            ]
-        return "\\".join(kept).encode() if kept or not codes else None
+            if not (known or terms.is_listed(rule.keyword, text)):
+                text = self.pseudonyms.label(text) if rule.keyword in _LABELS else terms.dummy_term(rule.keyword)
+            kept.append(text)
+        if not any(code and text == code.decode() for text, code in zip(kept, codes, strict=True)) and rule.keyword not in _LABELS:
+            return None if any(codes) else b""
+        return "\\".join(kept).encode()
 
     def _cleaned(self, rule: Rule, vr: str, value: bytes, encodings: tuple[str, ...] | None, scheme: bytes) -> bytes | None:
+        if vr in _BINARY:
+            return None if self._names_somebody(value) else value
         text = decoded(value, encodings, vr)
         if text is None:
             return None
         out = []
         for part in text.split("\\") if vr in _MULTIPLE_TEXT else [text]:
             plain = domains.plain_text(vr, part)
-            if plain and not (rule.keyword in _CODE_TAGS and self._is_code(plain, scheme)):
+            if plain and not (rule.keyword in _CODE_TAGS and self._is_code(rule.keyword, plain, scheme)):
                 plain = self.cleaner.clean(plain, rule.keyword).text
                 if not domains.within_length(vr, plain):
                     plain = plain[: domains.MAX_CHARACTERS[vr]].rstrip(" ")
             out.append(plain)
         return "\\".join(out).encode("utf-8") if any(out) else b""
 
-    def _is_code(self, text: str, scheme: bytes) -> bool:
-        pattern = _COMPILED.get(scheme)
+    def _names_somebody(self, value: bytes) -> bool:
+        """Say whether a vendor's bytes hold words: any words where few bytes are, known identifiers where there are many."""
+        if len(value) <= 1 << 16 and _WORD_IN_BYTES.search(value):
+            return True
+        runs = (*_RUN_OF_TEXT.findall(value), *(run[::2] for run in _RUN_OF_UTF16.findall(value)))
+        return any(self.cleaner.clean(run.decode("ascii")).changed for run in runs[:10_000])
+
+    def _is_code(self, keyword: str, text: str, scheme: bytes) -> bool:
+        """Say whether a code or its scheme is what the standard knows as one, and nothing of the patient.
+
+        How the codes of a scheme are written is a table: what is written so is a code.
+        """
+        if keyword == "CodingSchemeDesignator":
+            return text.split("[", maxsplit=1)[0] in _schemes()
+        pattern = _schemes().get(scheme.decode("latin-1"))
         return pattern is not None and pattern.fullmatch(text) is not None and text.casefold() not in self.patient.own_codes
+
+
+@cache
+def _schemes() -> dict[str, re.Pattern[str] | None]:
+    return {row["scheme"]: re.compile(row["code"]) if row["code"] else None for row in read_table("coding_schemes.csv")}
