@@ -88,6 +88,8 @@ def walk(buffer: bytes, start: int, stop: int, encoding: Encoding, depth: int) -
     """Yield the elements of one dataset in file order, `depth` more levels of nesting being allowed below it."""
     position = start
     while position < stop:
+        if buffer[position : position + 8].strip(b"\x00") == b"" and buffer[position:stop].strip(b"\x00") == b"":
+            return  # padding after the last element: what it holds is nothing
         if position + 8 > stop:
             raise Unreadable(Reason.TRUNCATED)
         tag, vr, length, position = _header(buffer, position, stop, encoding)
@@ -263,7 +265,17 @@ def _sniff(raw: bytes, position: int, claimed: Encoding, certain: bool) -> Encod
 
 
 def _plausible_group(two: bytes, order: str) -> bool:
-    return int.from_bytes(two, "little" if order == "little" else "big") in (0x0002, 0x0004, 0x0008, 0x0009, 0x0010, 0x0018, 0x0020, 0x0028)
+    return int.from_bytes(two, "little" if order == "little" else "big") in (
+        0x0000,
+        0x0002,
+        0x0004,
+        0x0008,
+        0x0009,
+        0x0010,
+        0x0018,
+        0x0020,
+        0x0028,
+    )
 
 
 def _inflate(packed: bytes) -> bytes:

@@ -148,6 +148,8 @@ class _HeaderReader:
                 if vr in _IDENTITY_VRS and stop - start <= 1 << 20:
                     self.identity.add((tag, vr, buffer[start:stop], charset, opened.encoding))
         except Unreadable as unreadable:
+            if any(tag in facts for tag in (PIXEL_DATA, *_FLOAT_PIXELS)):
+                return facts, None  # bytes after the pixel data that are no elements: nobody reads on
             if unreadable.reason is Reason.TRUNCATED and not facts:
                 return {}, Reason.NOT_DICOM if opened.start == 0 and opened.buffer[128:132] != b"DICM" else Reason.TRUNCATED
             return facts, unreadable.reason

@@ -11,6 +11,7 @@ from functools import cache
 
 from tasks.deidentify import colour, dates, domains, terms
 from tasks.deidentify.charsets import decoded
+from tasks.deidentify.encoded_text import without_encoded
 from tasks.deidentify.pseudonyms import Pseudonyms
 from tasks.deidentify.rules import Action, Rule, read_table
 from tasks.deidentify.text import TextCleaner
@@ -173,7 +174,7 @@ class ValueRules:
         for part in text.split("\\") if vr in _MULTIPLE_TEXT else [text]:
             plain = domains.plain_text(vr, part)
             if plain and not (rule.keyword in _CODE_TAGS and self._is_code(rule.keyword, plain, scheme)):
-                plain = self.cleaner.clean(plain, rule.keyword).text
+                plain = without_encoded(self.cleaner.clean(plain, rule.keyword).text, self.cleaner)
                 if not domains.within_length(vr, plain):
                     plain = plain[: domains.MAX_CHARACTERS[vr]].rstrip(" ")
             out.append(plain)
