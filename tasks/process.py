@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tasks import deface, deidentify, pixels, scan
+from tasks import deface, deidentify, pixels, scan, utility
 from tasks.describe import describe_object
 from tasks.errors import ReleaseError
 from tasks.intake import Refused, SeriesFiles, SourceFile, examine_files
@@ -73,14 +73,21 @@ def clean_study(files: Sequence[PulledFile], rules: Rules, scratch: Path, last_s
     context = deidentify.study_context(intake, policy.headers, rules.secret, rules.dataset, rules.aliases, last_study_date)
     identity = _answer(lambda: scan.collect_identity([f.file for s in intake.series for f in s.files]), Reason.SCAN_FAILED)
     plan = _answer(lambda: deface.plan_faces(intake.series, policy.faces), Reason.FACE_NOT_EXAMINED)
+    pairs = utility.StudyPairs()
     folder = scratch / "clean"
     folder.mkdir(exist_ok=True)
     for series in intake.series:
-        yield from _clean_series(series, context, identity, plan, policy, folder)
+        yield from _clean_series(series, context, identity, plan, pairs, policy, folder)
 
 
 def _clean_series(
-    series: SeriesFiles, context: Any, identity: scan.SourceIdentity | None, plan: deface.FacePlan | None, policy: Policy, folder: Path
+    series: SeriesFiles,
+    context: Any,
+    identity: scan.SourceIdentity | None,
+    plan: deface.FacePlan | None,
+    pairs: utility.StudyPairs,
+    policy: Policy,
+    folder: Path,
 ) -> Iterator[CleanObject]:
     sources: list[SourceFile] = []
     instances: list[Instance] = []
@@ -98,7 +105,7 @@ def _clean_series(
         deidentify.write_object(deidentify.declare(face.instance, text, face, context), path)
     texts, faces = _look_again(written, texts, faces, plan, policy, context)
     for source, path, text, face in zip(sources, written, texts, faces, strict=True):
-        leftovers, reason = _scan_stage(path, identity, policy, face.instance.sop_instance_uid)
+        leftovers, reason = _scan_stage(source, path, text, face, identity, pairs, policy)
         reason = text.reason or face.reason or reason
         found = (*_settled(text.findings, text.reason), *_settled(face.findings, face.reason), *leftovers)
         yield CleanObject(_outcome(source, reason, face.instance, context), path, text, face, found)
@@ -144,14 +151,23 @@ def _look_again(
 
 
 def _scan_stage(
-    path: Path, identity: scan.SourceIdentity | None, policy: Policy, sop_instance_uid: str
+    source: SourceFile,
+    path: Path,
+    text: PixelOutcome,
+    face: FaceOutcome,
+    identity: scan.SourceIdentity | None,
+    pairs: utility.StudyPairs,
+    policy: Policy,
 ) -> tuple[list[Finding], Reason | None]:
-    """Search one written object; without the source's identity, or when the search fails, nothing is proven."""
+    """Search one written object and compare it with its source; without the source's identity, or on failure, nothing is proven."""
     if identity is None:
         return [], Reason.SCAN_FAILED
-    findings, _ = _guarded(lambda: scan.scan_object(path, identity, policy.gates, sop_instance_uid), Reason.SCAN_FAILED)
-    if not isinstance(findings, list):
+    uid = face.instance.sop_instance_uid
+    leftovers, _ = _guarded(lambda: scan.scan_object(path, identity, policy.gates, uid), Reason.SCAN_FAILED)
+    changes, _ = _guarded(lambda: utility.compare_object(source.file.path, path, pairs, text, face, uid), Reason.SCAN_FAILED)
+    if not isinstance(leftovers, list) or not isinstance(changes, list):
         return [], Reason.SCAN_FAILED
+    findings = [*leftovers, *changes]
     return findings, scan.hold_reason(findings, policy.gates)
 
 

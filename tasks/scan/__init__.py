@@ -24,5 +24,8 @@ def scan_object(path: Path, identity: SourceIdentity, policy: GatePolicy, sop_in
 
 
 def hold_reason(findings: Sequence[Finding], policy: GatePolicy) -> Reason | None:
-    """Say whether these findings hold the object back."""
-    return Reason.LEFTOVER_PHI if any(f.score >= HOLD_SCORE for f in findings) else None
+    """Say whether these findings hold the object back: leftovers before anything else, then lost utility."""
+    holding = [f for f in findings if f.score >= HOLD_SCORE]
+    if not holding:
+        return None
+    return Reason.HELD_BY_GATE if all(f.rule.startswith("U") for f in holding) else Reason.LEFTOVER_PHI

@@ -172,5 +172,7 @@ def _has_comment_2000(walk: Walk, start: int, end: int) -> bool:
 
 
 def _is_encoder_name(comment: bytes) -> bool:
-    """Say whether a comment is only what a codec says of itself."""
+    """Say whether a comment is only what a codec says of itself, or blank."""
+    if not comment.strip(b" \0"):
+        return True
     return len(comment) <= 160 and bool(_ENCODERS.match(comment)) and b"^" not in comment

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tasks.model import PulledFile
 from tasks.scan.charset import decode
@@ -65,6 +66,7 @@ _CLASS_UIDS = frozenset(
 _TECHNICAL = frozenset((0x00080060, 0x00080070, 0x00081090, 0x00181020))
 _NO_DAY = "19000101"  # what software writes when it knows no date
 _DICOM_ROOT = "1.2.840.10008."
+_PUBLIC_BRANCHES = ("1.2.840.10008.6.1.", "1.2.840.10008.9.", "1.2.840.10008.2.", "1.2.840.10008.1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,18 @@ def _instance_uids(tag: int, raw: bytes) -> Iterator[str]:
         return
     for part in raw.decode("latin-1").split("\\"):
         uid = part.strip(" \0")
-        if len(uid) >= 3 and not uid.startswith(_DICOM_ROOT):
+        if len(uid) >= 3 and not is_public_uid(uid):
             yield uid
+
+
+@lru_cache(maxsize=4096)
+def is_public_uid(uid: str) -> bool:
+    """Say whether a UID is the standard's own (PS3.6 A, PS3.16 context groups and templates), not some vendor's below its root."""
+    if not uid.startswith(_DICOM_ROOT):
+        return False
+    from pydicom._uid_dict import UID_dictionary
+
+    return uid in UID_dictionary or (uid.startswith(_PUBLIC_BRANCHES) and len(uid) <= 32)
 
 
 def _days(raw: bytes) -> Iterator[str]:

@@ -111,7 +111,7 @@ def _name_part(kind: str, part: str, words: frozenset[str]) -> Iterator[Needle]:
     if not part.isascii():
         return
     if not part.isalpha():
-        if len(part) >= 5 and not part.isdigit():
+        if len(part) >= 5 and not part.isdigit() and part.strip("0123456789") not in words:
             yield Needle(part, kind, "T1.exact", Guard.WORD | Guard.TEXT)
         return
     if len(part) < 3 or part in words or _is_compound(part, words):

@@ -48,7 +48,7 @@ _TITLED = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof|Professor|Doctor|Herr|Frau|Mme|Mll
 _REFERRED = re.compile(
     r"\b(?:ref(?:erred|erring)?|requested|performed|reported|dictated|read|signed|ordered|seen) by:? (?:[A-Z]\. ?)?[A-ZÀ-Þ][a-zß-ÿ'’-]{2,}"
 )
-_CARET = re.compile(r"(?<![\w^])[A-Za-zÀ-ÿ'-]{2,}\^[A-Za-zÀ-ÿ'-]{2,}(?![\w])")
+_CARET = re.compile(r"(?<![\w^])[A-Za-zÀ-ÿ'-]{3,}\^[A-Za-zÀ-ÿ'-]{3,}(?![\w])")
 _GPS = re.compile(
     r"(?<![\d.])-?\d{1,2}\.\d{4,}\s*°?\s*[NS]?\s*[,; ]\s*-?\d{1,3}\.\d{4,}\s*°?\s*[EW](?![\w.])"
     r"|\d{1,2}°\s?\d{1,2}['′]\s?[\d.]+[\"″]?\s?[NS]\b"
