@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tasks.pixels.boxes import TextBox
 from tasks.pixels.decode import Frame, native_frame
-from tasks.pixels.find import TextBox
 from tasks.pixels.layout import BIG_ENDIAN, PixelLayout
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]

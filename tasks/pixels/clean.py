@@ -5,10 +5,8 @@ How text is found (`find`), what is looked at (`plan`) and how values change (`b
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.errors import ReleaseError
 from tasks.model import Finding, Instance, PixelOutcome, Reason
@@ -18,9 +16,7 @@ from tasks.pixels.own import holds_own_value
 from tasks.policy.pixels import PixelPolicy
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
-
-    from tasks.pixels.find import TextBox
+    from tasks.pixels.boxes import TextBox
     from tasks.pixels.plan import Examination
 
 
@@ -84,23 +80,3 @@ def _finding(instance: Instance, place: str, box: TextBox, own_values: frozenset
     kind = "patient_value" if holds_own_value(box.text, own_values) else "burned_in_text"
     score = 1.0 if kind == "patient_value" else round(min(box.score, 0.99), 2)
     return Finding(instance.sop_instance_uid, f"{place} [{x},{y},{width},{height}]", kind, box.rule, score)
-
-
-def with_pixels(instance: Instance, data: bytes, syntax: str | None = None, **attributes: Any) -> Instance:
-    """Return the instance with new Pixel Data (and other attributes), the given one untouched."""
-    from pydicom.uid import UID
-
-    dataset: Dataset = copy.copy(instance.dataset)
-    dataset._dict = dict(instance.dataset._dict)
-    element = copy.copy(dataset["PixelData"])
-    element.value = data
-    dataset["PixelData"] = element
-    for keyword, value in attributes.items():
-        setattr(dataset, keyword, value)
-    if syntax is None:
-        return replace(instance, dataset=dataset)
-    meta = getattr(instance.dataset, "file_meta", None)
-    if meta is not None:
-        dataset.file_meta = copy.deepcopy(meta)
-        dataset.file_meta.TransferSyntaxUID = UID(syntax)
-    return replace(instance, dataset=dataset, transfer_syntax_uid=syntax)

@@ -163,3 +163,11 @@ def _check(layout: PixelLayout, held: int, max_decoded_bytes: int) -> None:
             raise unreadable
     elif layout.frame_bytes > _LARGE_FRAME and layout.frame_bytes > _MAX_RATIO * held:
         raise PixelsRefusedError(Reason.DECOMPRESSION_BOMB)
+
+
+_LOSSY_SYNTAXES = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 203))
+
+
+def is_lossy(syntax: str, dataset: Dataset) -> bool:
+    """Tell whether the values have been through lossy compression, now or before: exact ink does not survive it."""
+    return syntax in _LOSSY_SYNTAXES or str(dataset.get("LossyImageCompression", "")).strip() == "01"

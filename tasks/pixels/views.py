@@ -61,14 +61,36 @@ def stretch(frame: Frame, tail: float = 0.05) -> Image8:
     return np.asarray(np.clip((values - low) / (high - low), 0, 1) * 255, np.uint8)
 
 
-def equalise(image: Image8) -> Image8:
-    """Return a grey view with local contrast equalised: faint text on any ground becomes visible."""
+def lift(frame: Frame, plain: Image8) -> Image8:
+    """Return the view for the detector as (rows, columns, 3): the plain grey view, and twice with local contrast made even.
+
+    Faint text on any ground stands out in the lifted planes, because each pixel is measured by the spread of its own neighbourhood;
+    text in a colour as bright as its ground stands out in the third, made from the strongest colour.
+    """
     import cv2
 
-    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    side = max(min(grey.shape) // 64, 2)
-    equalised: Image8 = cv2.createCLAHE(clipLimit=6.0, tileGridSize=(side, side)).apply(np.ascontiguousarray(grey))
-    return equalised
+    if plain.ndim == 3:
+        grey = cv2.cvtColor(plain, cv2.COLOR_RGB2GRAY)
+        return np.dstack([grey, _evened(grey.astype(np.float32)), _evened(plain.max(axis=2).astype(np.float32))])
+    values = frame.astype(np.float32) if frame.ndim == 2 else plain.astype(np.float32)
+    if not np.isfinite(values).all():
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = (float(v) for v in np.percentile(values.ravel()[:: max(values.size // 65536, 1)], (0.05, 99.95)))
+    if high <= low:
+        low, high = float(values.min()), max(float(values.max()), float(values.min()) + 1)
+    evened = _evened(np.clip((values - low) * (255 / (high - low)), -50, 305))
+    return np.dstack([plain, evened, evened])
+
+
+_SPREAD, _FLOOR = 5.0, 0.3  # pixels; grey levels below which a neighbourhood counts as flat
+
+
+def _evened(grey: np.ndarray[Any, np.dtype[np.float32]]) -> Image8:
+    import cv2
+
+    mean = cv2.GaussianBlur(grey, (0, 0), _SPREAD)
+    deviation = np.sqrt(np.maximum(cv2.GaussianBlur(grey * grey, (0, 0), _SPREAD) - mean * mean, 0))
+    return np.asarray(np.clip(127 + (grey - mean) / (deviation + _FLOOR) * 50, 0, 255), np.uint8)
 
 
 def _colours(frame: Frame, layout: PixelLayout) -> Image8:

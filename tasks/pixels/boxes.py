@@ -1,0 +1,185 @@
+"""Rotated text boxes: from the detector's text map to boxes, turned, cropped, and grown until no ink crosses their border.
+
+Whether a box is text does not belong here (`find`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tasks.pixels.engine import TextEngine
+from tasks.pixels.ink import Mask
+from tasks.pixels.views import Image8
+
+Points = np.ndarray[Any, np.dtype[np.float32]]
+
+_TILE, _OVERLAP, _WHOLE = 1024, 160, 1100
+_LARGEST_SCALE = 3.0
+_PIXEL, _BOX, _UNCLIP = 0.3, 0.3, 1.6
+
+
+@dataclass(frozen=True, slots=True)
+class TextBox:
+    """A rotated rectangle of text in pixels of the frame, with what was read in it (identified: never shown)."""
+
+    corners: Points  # (4, 2) x, y
+    score: float
+    text: str = field(default="", repr=False)
+    text_score: float = 0.0
+    rule: str = "P1.ocr"
+
+    @property
+    def bounds(self) -> tuple[int, int, int, int]:
+        """The upright bounding box: x, y, width, height."""
+        (x0, y0), (x1, y1) = np.floor(self.corners.min(axis=0)), np.ceil(self.corners.max(axis=0))
+        return int(x0), int(y0), int(x1 - x0), int(y1 - y0)
+
+    @property
+    def sides(self) -> tuple[float, float]:
+        """Lengths of its two sides in pixels."""
+        a, b, c, _ = self.corners
+        return float(np.linalg.norm(b - a)), float(np.linalg.norm(c - b))
+
+
+def detect(image: Image8, engine: TextEngine, short_side: int) -> list[tuple[Points, float]]:
+    """Return (corners, score) of every box in one view; small views are enlarged to `short_side`, large ones tiled."""
+    boxes = []
+    for top, left, tile in _tiles(image):
+        boxes += [(corners + np.array([left, top], np.float32), score) for corners, score in _detect_tile(tile, engine, short_side)]
+    return boxes
+
+
+def _tiles(image: Image8) -> list[tuple[int, int, Image8]]:
+    rows, columns = image.shape[:2]
+    if max(rows, columns) <= _WHOLE:
+        return [(0, 0, image)]
+    tops, lefts = _steps(rows), _steps(columns)
+    tiles = ((top, left, image[top : top + _TILE, left : left + _TILE]) for top in tops for left in lefts)
+    return [(top, left, tile) for top, left, tile in tiles if int(tile.max()) - int(tile.min()) > 2]
+
+
+def _steps(length: int) -> list[int]:
+    last = max(length - _TILE, 0)
+    return sorted({*range(0, last, _TILE - _OVERLAP), last})
+
+
+def _detect_tile(tile: Image8, engine: TextEngine, short_side: int) -> list[tuple[Points, float]]:
+    import cv2
+
+    scale = min(max(short_side / min(tile.shape[:2]), 1.0), _LARGEST_SCALE)
+    if scale > 1:
+        tile = cv2.resize(tile, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    padded = cv2.copyMakeBorder(tile, 0, -tile.shape[0] % 32, 0, -tile.shape[1] % 32, cv2.BORDER_REPLICATE)
+    found = engine.text_map(padded)[: tile.shape[0], : tile.shape[1]]
+    return [(corners / np.float32(scale), score) for corners, score in boxes_of(found)]
+
+
+def boxes_of(found: np.ndarray[Any, np.dtype[np.float32]]) -> list[tuple[Points, float]]:
+    """Return rotated boxes (corners, mean probability) of a text map, grown back from the map's shrunken kernels."""
+    import cv2
+
+    mask = cv2.dilate((found > _PIXEL).astype(np.uint8), np.ones((2, 2), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    boxes = []
+    for label in range(1, count):
+        x, y, width, height, area = stats[label]
+        if min(width, height) < 3 or area < 9:
+            continue
+        inside = labels[y : y + height, x : x + width] == label
+        score = float(found[y : y + height, x : x + width][inside].mean())
+        if score < _BOX:
+            continue
+        points = np.argwhere(inside)[:, ::-1].astype(np.float32) + np.array([x, y], np.float32)
+        (cx, cy), (w, h), angle = cv2.minAreaRect(points)
+        w, h = w + 1, h + 1
+        more = _UNCLIP * w * h / (w + h)
+        boxes.append((cv2.boxPoints(((cx + 0.5, cy + 0.5), (w + more, h + more), angle)), score))
+    return boxes
+
+
+def turn_back(corners: Points, columns: int) -> Points:
+    """Return corners found in a view turned by a quarter counter-clockwise, in the unturned frame with that many columns."""
+    return np.stack([columns - corners[:, 1], corners[:, 0]], axis=1).astype(np.float32)
+
+
+def crop(image: Image8, corners: Points) -> Image8:
+    """Cut a rotated box out of a grey view, turned so that its long side lies flat."""
+    import cv2
+
+    ordered = _from_top_left(corners)
+    width = max(int(np.linalg.norm(ordered[0] - ordered[1])), 4)
+    height = max(int(np.linalg.norm(ordered[0] - ordered[3])), 4)
+    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    cut: Image8 = cv2.warpPerspective(
+        np.ascontiguousarray(image),
+        cv2.getPerspectiveTransform(ordered, target),
+        (width, height),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.ascontiguousarray(np.rot90(cut)) if height >= 1.5 * width else cut
+
+
+def _from_top_left(corners: Points) -> Points:
+    by_x = corners[np.argsort(corners[:, 0], kind="stable")]
+    left, right = by_x[:2], by_x[2:]
+    left, right = left[np.argsort(left[:, 1])], right[np.argsort(right[:, 1])]
+    return np.array([left[0], right[0], right[1], left[1]], np.float32)
+
+
+def grow(box: TextBox, lifted: Image8, drawn: Mask | None) -> TextBox:
+    """Return the box lengthened along its line while the strips beyond its ends look like its inside, not like the ground around.
+
+    `lifted` is the view with even contrast; `drawn` exact ink, which settles the matter where there is any.
+    """
+    import cv2
+
+    a, b, c, d = box.corners
+    along, across = (b - a, c - b) if np.linalg.norm(b - a) >= np.linalg.norm(c - b) else (c - b, d - c)
+    length, height = float(np.linalg.norm(along)), float(np.linalg.norm(across))
+    if height < 4 or length < 4:
+        return box
+    unit, up = along / length, across / height
+    reach, side = 6 * height, 1.0 * height  # how far to look beyond the ends and above
+    centre = box.corners.mean(axis=0)
+    width, depth = int(length + 2 * reach), int(height + 2 * side)
+    origin = centre - unit * width / 2 - up * depth / 2
+    transform = np.array([[unit[0], up[0], origin[0]], [unit[1], up[1], origin[1]]], np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    patch = cv2.warpAffine(lifted, transform, (width, depth), flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    energy = np.abs(np.diff(patch, axis=1, prepend=patch[:, :1])) + np.abs(np.diff(patch, axis=0, prepend=patch[:1]))
+    top, bottom = int(side), int(side + height)
+    ends = int(reach), int(reach + length)
+    if drawn is not None:
+        ink = cv2.warpAffine(drawn.astype(np.uint8), transform, (width, depth), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+        if ink[top:bottom, ends[0] : ends[1]].mean() > 0.06:
+            energy = ink.astype(np.float32) * 100
+    inside = float(energy[top:bottom, ends[0] : ends[1]].mean())
+    around = np.concatenate(
+        [energy[: max(top - int(0.3 * height), 1), ends[0] : ends[1]], energy[bottom + int(0.3 * height) :, ends[0] : ends[1]]]
+    )
+    ground = float(np.median(around.mean(axis=1))) if around.size else 0.0
+    level = ground + 0.45 * (inside - ground)
+    if inside < 1.3 * ground + 1:
+        return box
+    columns = energy[top:bottom].mean(axis=0)
+    before = _reach(columns[: ends[0]][::-1], level, height)
+    after = _reach(columns[ends[1] :], level, height)
+    if not before and not after:
+        return box
+    half_up = up * height / 2
+    start, stop = centre - unit * (length / 2 + before), centre + unit * (length / 2 + after)
+    corners = np.array([start - half_up, stop - half_up, stop + half_up, start + half_up], np.float32)
+    return replace(box, corners=corners)
+
+
+def _reach(columns: np.ndarray[Any, Any], level: float, height: float) -> float:
+    """Return how many pixels of text follow: windows of 0.7 line heights must stay above the level."""
+    window = max(int(0.7 * height), 3)
+    reached = 0
+    while reached + window <= len(columns) and float(columns[reached : reached + window].mean()) > level:
+        reached += max(window // 2, 1)
+    return float(min(reached + window // 2, len(columns))) if reached else 0.0

@@ -1,0 +1,78 @@
+"""The second detector: pixels drawn by a program, told from anatomy by their values alone, whatever their contrast.
+
+A program writes every stroke with one exact value; anatomy and noise spread over neighbouring values. So a value that is locally far
+more frequent than its neighbours is ink, and so is whatever interrupts a perfectly even ground. Deciding whether ink is text does not
+belong here (`find`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tasks.pixels.views import Image8
+
+Values = np.ndarray[Any, np.dtype[Any]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+_TILE = 32
+_LEAST_COUNT = 10  # pixels of one value in a tile: two letters of the smallest font
+_EXCESS = 2.5  # times the more frequent of the two neighbouring values
+_DEVIATIONS = 5.0
+_GROUND = 0.5  # a value that fills more of a tile is its ground, not ink
+
+
+def ink_mask(values: Values) -> Mask:
+    """Return where one plane of stored values (rows, columns) looks drawn rather than measured."""
+    import cv2
+
+    rows, columns = values.shape
+    drawn = np.zeros(values.shape, bool)
+    for shift in (0, _TILE // 2):
+        padded = np.pad(values, ((shift, -(rows + shift) % _TILE), (shift, -(columns + shift) % _TILE)), mode="edge")
+        drawn |= _drawn(padded)[shift : shift + rows, shift : shift + columns]
+    if not drawn.any():
+        return drawn
+    ones = drawn.astype(np.uint8)
+    thick = cv2.dilate(cv2.erode(ones, np.ones((11, 11), np.uint8)), np.ones((15, 15), np.uint8)) > 0
+    drawn &= ~thick
+    near = cv2.boxFilter(drawn.astype(np.float32), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(drawn & (near >= 2), bool)
+
+
+def _drawn(values: Values) -> Mask:
+    """Return drawn pixels tile by tile; both sides are multiples of the tile."""
+    down, across = values.shape[0] // _TILE, values.shape[1] // _TILE
+    tiles = np.ascontiguousarray(values.reshape(down, _TILE, across, _TILE).swapaxes(1, 2)).reshape(down * across, -1)
+    ordered = np.sort(tiles, axis=1)
+    size = _TILE * _TILE
+    fresh = np.ones(ordered.shape, bool)
+    fresh[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    starts = np.flatnonzero(fresh.ravel())
+    counts = np.diff(starts, append=ordered.size)
+    tile = starts // size
+    before = np.where(np.roll(tile, 1) == tile, np.roll(counts, 1), 0)
+    after = np.where(np.roll(tile, -1) == tile, np.roll(counts, -1), 0)
+    beside = np.maximum(before, after)
+    ground = counts >= _GROUND * size
+    spike = (counts >= _LEAST_COUNT) & ~ground & (counts > _EXCESS * beside) & (counts - beside > _DEVIATIONS * np.sqrt(beside + 1.0))
+    even = np.zeros(len(tiles), bool)
+    even[tile[ground]] = True
+    spike &= ~even[tile]
+    found = np.zeros(tiles.shape, bool)
+    where = starts[spike]
+    for number, value in zip(tile[spike], ordered.ravel()[where], strict=True):
+        found[number] |= tiles[number] == value
+    where = starts[ground & (counts < size)]
+    for number, value in zip(where // size, ordered.ravel()[where], strict=True):
+        found[number] |= tiles[number] != value
+    return found.reshape(down, across, _TILE, _TILE).swapaxes(1, 2).reshape(values.shape)
+
+
+def ink_view(mask: Mask) -> Image8:
+    """Return the mask as white ink on black, softened as printed text is."""
+    import cv2
+
+    view: Image8 = cv2.GaussianBlur(mask.astype(np.uint8) * 255, (3, 3), 0)
+    return view

@@ -1,0 +1,97 @@
+"""Many frames seen as one: projections that keep bright and dark text of any frame, and the frames that hold exact ink.
+
+Nothing here is larger than a few frames, however many are added.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from tasks.pixels.boxes import TextBox, crop
+from tasks.pixels.decode import Frame
+from tasks.pixels.ink import ink_mask
+
+_REMEMBERED = 15  # frames kept for the median
+_TWO_LETTERS, _LETTERS = 16, 30  # pixels of exact ink of one value in the smallest font
+_ALIKE = 0.4  # correlation from which two frames show the same text
+_USUAL = 0.2  # share of the frames that hold ink of a value: from here on it is the picture's own
+
+
+class Summary:
+    """Add frames of one size one after the other; then ask for projections and suspects."""
+
+    def __init__(self, exact: bool) -> None:
+        self._exact = exact
+        self._greatest: Frame | None = None
+        self._least: Frame | None = None
+        self._kept: list[Frame] = []
+        self._every = 1
+        self._count = 0
+        self._ink: list[dict[int, int]] = []
+
+    def add(self, frame: Frame) -> None:
+        """Take one frame into account."""
+        if self._greatest is None or self._least is None:
+            self._greatest, self._least = frame.copy(), frame.copy()
+        else:
+            np.maximum(self._greatest, frame, out=self._greatest)
+            np.minimum(self._least, frame, out=self._least)
+        if self._count % self._every == 0:
+            self._kept.append(frame.copy())
+            if len(self._kept) > 2 * _REMEMBERED:
+                self._kept = self._kept[::2]
+                self._every *= 2
+        self._ink.append(_ink_values(frame) if self._exact else {})
+        self._count += 1
+
+    @property
+    def extremes(self) -> list[Frame]:
+        """The greatest and the least value of each pixel over all frames."""
+        return [] if self._greatest is None or self._least is None else [self._greatest, self._least]
+
+    def projections(self) -> list[Frame]:
+        """Return the greatest, the least and the median value of each pixel over all frames (the median over a sample)."""
+        if not self._kept:
+            return []
+        median = np.median(np.stack(self._kept), axis=0).astype(self._kept[0].dtype)
+        return [*self.extremes, median]
+
+    def suspects(self, most: int) -> list[int]:
+        """Return the frames that hold much exact ink of a value in which few others hold any, at most so many (the fullest first).
+
+        Padding, air cut off at zero and saturated metal have the same values in many frames; drawn text stands alone.
+        """
+        holders = Counter(value for inks in self._ink for value in inks)
+        usual = {value for value, count in holders.items() if count > max(_USUAL * self._count, 1)}
+        fullest = np.array([max((n for value, n in inks.items() if value not in usual), default=0) for inks in self._ink])
+        found = np.flatnonzero(fullest >= _LETTERS)
+        if len(found) > most:
+            found = found[np.argsort(-fullest[found], kind="stable")[:most]]
+        return [int(i) for i in np.sort(found)]
+
+
+def _ink_values(frame: Frame) -> dict[int, int]:
+    """Return how many pixels of exact ink a frame holds by value, where they are enough for two letters."""
+    if frame.ndim == 3:
+        wide = frame.astype(np.int64)
+        frame = (wide[..., 0] << 32) | (wide[..., 1] << 16) | wide[..., 2]
+    values, counts = np.unique(frame[ink_mask(frame)], return_counts=True)
+    return {int(v): int(n) for v, n in zip(values, counts, strict=True) if n >= _TWO_LETTERS}
+
+
+def pattern_in(frame: Frame, box: TextBox) -> Frame:
+    """Return the fine structure of a frame inside a box (the mean of each neighbourhood taken away)."""
+    import cv2
+
+    cut: np.ndarray[Any, Any] = crop(frame.astype(np.float32), box.corners)
+    return np.asarray(cut - cv2.GaussianBlur(cut, (0, 0), max(min(cut.shape) / 4, 1)))
+
+
+def carries(frame: Frame, box: TextBox, pattern: Frame) -> bool:
+    """Tell whether a frame shows inside a box the text whose pattern some other frame, or a projection, showed there."""
+    here = pattern_in(frame, box)
+    norm = float(np.sqrt((here * here).sum() * (pattern * pattern).sum()))
+    return norm > 0 and float((here * pattern).sum()) > _ALIKE * norm
