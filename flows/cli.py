@@ -10,9 +10,12 @@ from flows.commands.audit import audit
 from flows.commands.candidates import approve, candidates, refuse
 from flows.commands.deidentify import deidentify
 from flows.commands.demo import demo
+from flows.commands.keys import keys
 from flows.commands.prove import prove
 from flows.commands.release import release
 from flows.commands.serve import serve
+from flows.commands.verify import get, verify
+from flows.commands.withdraw import audit_log, disclose, patient_report, retire, withdraw
 from tasks.errors import ReleaseError
 
 app = typer.Typer(
@@ -34,11 +37,19 @@ COMMANDS = (
     approve,
     refuse,
     serve,
+    verify,
+    get,
+    withdraw,
+    retire,
+    patient_report,
+    audit_log,
+    disclose,
 )
 """In the order of `--help`."""
 
 for command in COMMANDS:
     app.command(command.__name__.replace("_", "-"))(command)
+app.add_typer(keys)
 
 
 @app.callback()

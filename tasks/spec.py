@@ -68,6 +68,20 @@ class Approval(Section):
     allowed_signers: str | None = Field(None, description="OpenSSH allowed_signers file: approvals must carry the reviewer's own key")
 
 
+class Signing(Section):
+    key: str | None = Field(None, description="Ed25519 key file of `sallyport keys signing`; else the key is derived from the secret")
+
+
+class Publication(Section):
+    """What every release says of itself to people. Nothing about a patient."""
+
+    title: str = Field("", max_length=200)
+    description: str = Field("", max_length=5000)
+    license_spdx: str = Field("NOASSERTION", title="Licence", description="SPDX expression, e.g. CC-BY-4.0")
+    contact: str = Field("", max_length=200, description="Where readers report PHI that they found")
+    access_tier: Literal["open", "registered", "controlled"] = "open"
+
+
 class Workers(Section):
     n: int = Field(2, ge=1, le=256, title="Workers")
     cluster: Literal["local"] = "local"
@@ -97,6 +111,9 @@ class Spec(Section):
     aliases: str | None = Field(None, description="CSV of merged patient ids: issuer,patient_id,issuer,patient_id (private)")
     gates: dict[str, Any] = Field(default_factory=dict, description="Overrides of the policy's thresholds, recorded in the release")
     approval: Literal["automatic"] | Approval = "automatic"
+    publication: Publication = Publication()
+    signing: Signing = Signing()
+    replicas: list[str] = Field(default_factory=list, description="Further copies of the public side that withdrawals purge too")
     workers: Workers = Workers()
     schedule: Schedule | None = None
 
@@ -163,6 +180,7 @@ def _resolved(spec: Spec, folder: Path) -> Spec:
             "approval": approval,
             "policy": policy,
             "aliases": absolute(spec.aliases),
+            "signing": spec.signing.model_copy(update={"key": absolute(spec.signing.key)}),
             "secret": spec.secret.model_copy(update={"file": absolute(spec.secret.file)}),
         }
     )

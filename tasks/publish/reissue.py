@@ -11,11 +11,11 @@ from typing import Any
 from tasks.publish.causes import Cause, refuse
 from tasks.publish.documents import ReleaseDescription
 from tasks.publish.log import Entry, Log
-from tasks.publish.publication import Publication
 from tasks.publish.redaction import redact_manifests
 from tasks.publish.signing import Signer, open_dsse
 from tasks.publish.staging import Staged, count_changes, fetch_manifests, finish_release
 from tasks.publish.store import Store
+from tasks.spec import Publication
 
 
 def reissue_without(

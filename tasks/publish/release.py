@@ -22,11 +22,11 @@ from tasks.publish.digests import ReleaseDigests, compute_digests, series_prefix
 from tasks.publish.latest import point_to_head
 from tasks.publish.log import Entry, Log, append, open_log, read_log
 from tasks.publish.objects import Transfer, put_objects
-from tasks.publish.publication import Publication
 from tasks.publish.signing import Signer
 from tasks.publish.staging import Basis, Staged, stage_release
 from tasks.publish.store import AlreadyExistsError, Store
 from tasks.publish.suppression import without_withdrawn
+from tasks.spec import Publication
 
 _ATTEMPTS = 1000
 

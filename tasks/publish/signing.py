@@ -88,6 +88,11 @@ def signer_from_secret(secret: Secret) -> Signer:
     return Signer(Ed25519PrivateKey.from_private_bytes(secret.key("signing")))
 
 
+def open_signer(key_file: str | None, secret: Secret) -> Signer:
+    """Return the signer of a dataset: its key file where the spec names one, else the key derived from its secret."""
+    return read_signer(Path(key_file)) if key_file else signer_from_secret(secret)
+
+
 def read_signer(path: Path) -> Signer:
     """Read an OpenSSH or PEM Ed25519 private key that only its owner can read."""
     try:

@@ -23,10 +23,10 @@ from tasks.publish.documents import ReleaseDescription, write_documents
 from tasks.publish.log import Log
 from tasks.publish.manifest_schemas import SCHEMA_VERSION
 from tasks.publish.manifests import ReleaseFacts, write_manifests
-from tasks.publish.publication import Publication
 from tasks.publish.signing import Signer, allowed_signers, sign_dsse, sign_minisign, sign_ssh
 from tasks.publish.store import Store
 from tasks.schemas import INSTANCES
+from tasks.spec import Publication
 
 SIGNATURES = ("SHA256SUMS.sshsig", "SHA256SUMS.minisig")
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

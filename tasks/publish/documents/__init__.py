@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tasks.publish.publication import Publication
+from tasks.spec import Publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class ReleaseDescription:
 
 def write_documents(folder: Path, about: ReleaseDescription) -> None:
     """Write every document of the release into its folder, which already holds `manifests/`."""
-    from tasks.publish.documents import dictionary
+    from tasks.publish.documents import conformance, croissant, data_card, dictionary, s5cmd, validation_page
 
     dictionary.write(folder)
+    data_card.write(folder, about)
+    conformance.write(folder, about)
+    validation_page.write(folder, about)
+    croissant.write(folder, about)
+    s5cmd.write(folder)

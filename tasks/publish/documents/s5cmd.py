@@ -1,0 +1,21 @@
+"""`s5cmd/all.txt`: commands with which s5cmd downloads every series; one line per series.
+
+Rows of single series: removed from releases that a withdrawal replaced, like the manifests.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def write(folder: Path) -> None:
+    """Write the commands; run them with the dataset's S3 URL in place of `$DATASET`: `envsubst < all.txt | s5cmd run`."""
+    import pyarrow.parquet as pq
+
+    (folder / "s5cmd").mkdir(exist_ok=True)
+    with (folder / "s5cmd" / "all.txt").open("w", encoding="utf-8") as out:
+        reader = pq.ParquetFile(folder / "manifests" / "series.parquet")
+        for batch in reader.iter_batches(columns=["patient_id", "StudyInstanceUID", "SeriesInstanceUID", "s3_prefix"]):
+            for row in batch.to_pylist():
+                place = f"{row['patient_id']}/{row['StudyInstanceUID']}/{row['SeriesInstanceUID']}/"
+                out.write(f"cp ${{DATASET}}/{row['s3_prefix']}* {place}\n")
