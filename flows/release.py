@@ -27,7 +27,7 @@ from tasks.errors import HeldError, ReleaseError
 from tasks.model import Receipt, Status, StudyRef, Verdict
 from tasks.publish.candidate import Candidate, read_table
 from tasks.publish.release import publish_candidate
-from tasks.publish.signing import signer_from_secret
+from tasks.publish.signing import open_signer
 from tasks.publish.verify import verify
 from tasks.registry import check_consent
 from tasks.spec import Spec
@@ -165,9 +165,19 @@ def publish(session: Session, candidate: Candidate, verdict: Verdict, verdicts: 
     if not verdict.approved or verdict.candidate_root != candidate.root:
         raise HeldError("publish", "the verdict does not approve this candidate", "judge it again")
     check_consent(read_table(session.private, candidate, "instances"), session.private, session.spec.cohort)
-    signer = signer_from_secret(session.rules.secret)
+    signer = open_signer(session.spec.signing.key, session.rules.secret)
     accepted = dict(approval) if approval else None
-    return publish_candidate(session.private, session.public, candidate, verdict, verdicts, signer, today(), approval=accepted)
+    return publish_candidate(
+        session.private,
+        session.public,
+        candidate,
+        verdict,
+        verdicts,
+        signer,
+        today(),
+        approval=accepted,
+        publication=session.spec.publication,
+    )
 
 
 def verify_release(session: Session) -> None:

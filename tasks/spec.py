@@ -78,6 +78,7 @@ class Publication(Section):
     title: str = Field("", max_length=200)
     description: str = Field("", max_length=5000)
     license_spdx: str = Field("NOASSERTION", title="Licence", description="SPDX expression, e.g. CC-BY-4.0")
+    url: str = Field("", max_length=500, description="Where readers find the dataset")
     contact: str = Field("", max_length=200, description="Where readers report PHI that they found")
     access_tier: Literal["open", "registered", "controlled"] = "open"
 

@@ -35,7 +35,7 @@ def test_get_downloads_what_matches_resumes_and_mends(tmp_path):
     damaged.write_bytes(b"half")
     again = get(public, dest, where="SeriesNumber = 1")
     assert (again.downloaded, again.kept) == (1, 8)
-    assert damaged.stat().st_size > 1000
+    assert damaged.stat().st_size > 800
     assert get(public, dest).objects == 18
     assert [p.name for p in dest.rglob("*.part")] == []
 
@@ -65,11 +65,12 @@ def test_get_prunes_what_was_withdrawn(tmp_path):
 @pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
 def test_a_release_is_verified_by_ssh_keygen_and_sha256sum_alone(tmp_path):
     published(tmp_path)
-    command = "ssh-keygen -Y verify -f allowed_signers -I publisher -n dataset-release -s SHA256SUMS.sshsig < SHA256SUMS && sha256sum -c --quiet SHA256SUMS"
+    check = "ssh-keygen -Y verify -f allowed_signers -I publisher -n dataset-release -s SHA256SUMS.sshsig < SHA256SUMS"
+    command = f"{check} && sha256sum -c --quiet SHA256SUMS"
     folder = tmp_path / "public/releases/2026.11.0"
     subprocess.run(["bash", "-c", command], cwd=folder, check=True, capture_output=True)
     (folder / "README.md").write_text("changed")
-    assert subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True).returncode != 0
+    assert subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, check=False).returncode != 0
 
 
 @pytest.mark.skipif(not shutil.which("minisign"), reason="minisign is not installed")
@@ -80,7 +81,7 @@ def test_a_release_is_verified_by_minisign(tmp_path):
     done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     assert "sample 2026.11.0 root" in done.stdout
     (folder / "SHA256SUMS").write_text("changed")
-    assert subprocess.run(command, cwd=folder, capture_output=True).returncode != 0
+    assert subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode != 0
 
 
 def test_keys_rotate_and_a_revoked_key_signs_nothing_more(tmp_path):
@@ -159,7 +160,7 @@ class Shell:
 
 @pytest.mark.slow
 def test_the_command_line_verifies_gets_withdraws_and_reports(tmp_path):
-    private, public = two_releases(tmp_path)
+    two_releases(tmp_path)
     secret = tmp_path / "secret.key"
     secret.write_bytes(bytes(range(32)).hex().encode())
     secret.chmod(0o600)

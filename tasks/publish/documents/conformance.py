@@ -31,9 +31,10 @@ Release {about.release_id} of {about.dataset}, de-identified under policy `{abou
 | code (CID 7050) | profile or option | in the objects of this release |
 |---|---|---|
 {supported}
-Attributes without a rule are removed. Replacement UIDs and patient ids are keyed and consistent within the dataset. Attributes that objects declare:
-(0012,0062) PatientIdentityRemoved, (0012,0063) DeidentificationMethod, (0012,0064) DeidentificationMethodCodeSequence, (0028,0301)
-BurnedInAnnotation, (0028,0302) RecognizableVisualFeatures, (0028,0303) LongitudinalTemporalInformationModified.
+Attributes without a rule are removed. Replacement UIDs and patient ids are keyed and consistent within the dataset. Attributes
+that objects declare: (0012,0062) PatientIdentityRemoved, (0012,0063) DeidentificationMethod, (0012,0064)
+DeidentificationMethodCodeSequence, (0028,0301) BurnedInAnnotation, (0028,0302) RecognizableVisualFeatures, (0028,0303)
+LongitudinalTemporalInformationModified.
 
 | setting | value |
 |---|---|

@@ -106,7 +106,7 @@ def write(folder: Path, about: ReleaseDescription) -> None:
         "version": about.release_id,
         "datePublished": about.on.isoformat(),
         "license": f"https://spdx.org/licenses/{facts.license_spdx}" if facts.license_spdx != "NOASSERTION" else "NOASSERTION",
-        "url": f"https://example.invalid/{about.dataset}" if not facts.contact.startswith("http") else facts.contact,
+        "url": facts.url or f"urn:dataset:{about.dataset}",
         "creator": {"@type": "sc:Organization", "name": facts.title or about.dataset},
         "citeAs": f"{facts.title or about.dataset}, release {about.release_id}, root {about.root}",
         "isLiveDataset": False,

@@ -34,6 +34,7 @@ def card_text(about: ReleaseDescription) -> str:
     """Return the data card as Markdown."""
     facts = about.publication
     contact = facts.contact or "the publisher (this release names no contact)"
+    counts = ", ".join(str(about.counts[name]) for name in ("patients", "studies", "series", "instances"))
     codes = "\n".join(f"- {code}: {PROFILE_CODES.get(code, 'see PS3.16 CID 7050')}" for code in about.option_codes) or "- none declared"
     return f"""# {facts.title or about.dataset}, release {about.release_id}
 
@@ -43,7 +44,7 @@ def card_text(about: ReleaseDescription) -> str:
 |---|---|
 | dataset | {about.dataset} |
 | release | {about.release_id}, {about.on.isoformat()} |
-| patients, studies, series, instances | {about.counts["patients"]}, {about.counts["studies"]}, {about.counts["series"]}, {about.counts["instances"]} |
+| patients, studies, series, instances | {counts} |
 | bytes | {about.counts["size_bytes"]} |
 | access tier | {facts.access_tier} |
 | licence (SPDX) | {facts.license_spdx} |
@@ -56,14 +57,14 @@ Images are in `series/` of the dataset, described by `manifests/*.parquet`; star
 
 ## Use
 
-Made for research and for the training and evaluation of methods, under the licence above. Not for diagnosis. Forbidden: any attempt to
-find out who a person is, to link the data with other data to that end, or to reconstruct faces or names. Delete copies of what tombstones name
-(`tombstones/` of the dataset; `sallyport get --prune` does it).
+Made for research and for the training and evaluation of methods, under the licence above. Not for diagnosis. Forbidden: any attempt
+to find out who a person is, to link the data with other data to that end, or to reconstruct faces or names. Delete copies of what
+tombstones name (`tombstones/` of the dataset; `sallyport get --prune` does it).
 
 ## De-identification
 
-By DICOM PS3.15 Annex E under policy `{about.policy_name}` (sha256 `{about.policy_sha256}`; every setting is in `release.json`). Each object declares
-what was done to it in (0012,0063) and (0012,0064), (0028,0301) to (0028,0303). Codes declared in this release:
+By DICOM PS3.15 Annex E under policy `{about.policy_name}` (sha256 `{about.policy_sha256}`; every setting is in `release.json`).
+Each object declares what was done to it in (0012,0063) and (0012,0064), (0028,0301) to (0028,0303). Codes declared in this release:
 
 {codes}
 
@@ -74,7 +75,8 @@ UIDs and patient ids are replaced by keyed pseudonyms that stay the same from re
 Every gate ran over exactly the bytes of this release; `attestations/gates.dsse.json` signs the results and `validation.html` shows them.
 
 {_gates_table(about)}
-No de-identification is perfect. If you find a name, a face or anything else that tells who somebody is: do not share it, and write to {contact}.
+No de-identification is perfect. If you find a name, a face or anything else that tells who somebody is: do not share it, and
+write to {contact}.
 
 ## Verify
 
