@@ -62,7 +62,7 @@ _WEEKDAYS = {
 def months() -> dict[str, tuple[int, tuple[str, ...]]]:
     """Return folded month name -> (month 1..12, the row of twelve names that it was read from); English first."""
     table = _table(_MONTHS)
-    table.setdefault("sept", table["sep"])
+    table["sept"] = table["sep"]
     return table
 
 

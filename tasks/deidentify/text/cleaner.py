@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - word lists read as prose
 """One value of free text in, the same value without identifiers out.
 
 Which attributes are cleaned, and what happens to all others, does not belong here (tasks/deidentify).
@@ -15,6 +16,7 @@ from typing import Literal
 from tasks.deidentify.identity import PatientIdentifiers
 from tasks.deidentify.text.dates import DateContext, find_dates
 from tasks.deidentify.text.fold import Text
+from tasks.deidentify.text.lone import find_lone
 from tasks.deidentify.text.own_names import OwnNames
 from tasks.deidentify.text.own_values import OwnValues
 from tasks.deidentify.text.patterns import find_patterns
@@ -34,6 +36,16 @@ _MAKERS = frozenset(
         "DigitizingDeviceTransportDirection",
     }
 )
+# Names of protocols and parts are made of words that no list holds. What looks like an unlisted name is left in them;
+# what is announced, listed or the patient's own goes all the same.
+_COINED = frozenset(
+    {
+        "ProtocolName", "SeriesDescription", "SequenceName", "PulseSequenceName", "ConvolutionKernel", "FilterType", "FilterMaterial", "ReceiveCoilName",
+        "TransmitCoilName", "RTPlanLabel", "RTPlanName", "BeamName", "ROIName", "SegmentLabel", "SegmentAlgorithmName", "DerivationDescription",
+        "LUTExplanation", "LUTLabel", "WindowCenterWidthExplanation", "ContentLabel", "ContentDescription", "CodeMeaning", "TransducerData", "DetectorDescription",
+        "AcquisitionProtocolDescription", "DoseReferenceDescription", "BeamDescription", "ViewName", "StageName", "TrackingID", "StructureSetLabel",
+    }
+)  # fmt: skip
 _LONGEST = 1 << 20
 
 
@@ -68,35 +80,40 @@ class TextCleaner:
         self._people = OwnNames.of(sorted(identifiers.other_names), "person")
         self._values = OwnValues.of(identifiers)
         self._strict = unknown_tokens == "remove"
-        self._cache: dict[tuple[str, bool], CleanedText] = {}
+        self._cache: dict[tuple[str, str], CleanedText] = {}
 
     def clean(self, value: str, keyword: str = "") -> CleanedText:
         """Return the value of the attribute `keyword` without identifiers; never longer by more than a month's name per date."""
-        makers = keyword in _MAKERS
-        known = self._cache.get((value, makers))
+        style = "makers" if keyword in _MAKERS else "coined" if keyword in _COINED else "prose"
+        known = self._cache.get((value, style))
         if known is None:
-            known = self._clean(value, makers=makers)
+            known = self._clean(value, style)
             if len(value) <= 4096:
-                self._cache[value, makers] = known
+                self._cache[value, style] = known
         return known
 
-    def _clean(self, value: str, *, makers: bool) -> CleanedText:
+    def _clean(self, value: str, style: str) -> CleanedText:
         if not value or not _SAYS_SOMETHING.search(value):
             return CleanedText(value, False, ())
         if len(value) > _LONGEST:  # PRIVACY: nobody reads a megabyte of text word by word; what is not examined is not kept
             return CleanedText("", True, ("too_long",))
-        text, kinds = cut(value, self._spans(Text.of(value), makers=makers))
+        text, kinds = cut(value, self._spans(Text.of(value), style))
         if kinds and not _SAYS_SOMETHING.search(text):
             text = ""
         return CleanedText(text, text != value, kinds)
 
-    def _spans(self, text: Text, *, makers: bool) -> Iterator[Span]:
+    def _spans(self, text: Text, style: str) -> Iterator[Span]:
         yield from self._patient.find(text)
-        yield from self._people.find(text)
-        yield from self._values.find(text)
-        yield from find_dates(text, self._makers_dates if makers else self._dates)
-        if not makers:
+        if style == "makers":
+            yield from self._values.find_codes(text)
+        else:
+            yield from self._people.find(text)
+            yield from self._values.find(text)
+        yield from find_dates(text, self._makers_dates if style == "makers" else self._dates)
+        if style != "makers":
             yield from _found_by_patterns(text.value)
+        if style == "prose":
+            yield from find_lone(text)
         if self._strict:
             yield from find_unknown(text)
 

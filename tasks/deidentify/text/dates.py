@@ -183,13 +183,15 @@ def _rewritten(match: re.Match[str], text: Text, read: _Read, shifted: date) -> 
             edits.append((a, b, like(text.original(a, b), weekdays()[before["w"]][1][shifted.weekday()])))
             first = a
     numbers = {"d": shifted.day, "m": shifted.month, "y": shifted.year}
+    padded = _is_padded(match, read)
     for group, role in read.roles.items():
         if groups.get(group):
             a, b = match.span(group)
-            edits.append((a, b, _number_like(text.original(a, b), numbers[role])))
+            edits.append((a, b, _number_like(text.original(a, b), numbers[role], padded=padded)))
     if groups.get("mon"):
         a, b = match.span("mon")
-        edits.append((a, b, like(text.original(a, b), months()[match["mon"]][1][shifted.month - 1])))
+        names = months()["jan" if match["mon"] == "may" and " " not in match["all"] else match["mon"]][1]
+        edits.append((a, b, like(text.original(a, b), names[shifted.month - 1])))
     if groups.get("rom"):
         a, b = match.span("rom")
         edits.append((a, b, like(text.original(a, b), ROMAN[shifted.month - 1])))
@@ -197,6 +199,8 @@ def _rewritten(match: re.Match[str], text: Text, read: _Read, shifted: date) -> 
         a, b = match.span("ord")
         teen = shifted.day // 10 == 1
         ending = "th" if teen else {1: "st", 2: "nd", 3: "rd"}.get(shifted.day % 10, "th")
+        if match["ord"] == "er":  # 1er mars, but 2 mars
+            ending = "er" if shifted.day == 1 else ""
         edits.append((a, b, like(text.original(a, b), ending)))
     pieces: list[str] = []
     position = first
@@ -207,13 +211,19 @@ def _rewritten(match: re.Match[str], text: Text, read: _Read, shifted: date) -> 
     return Span(text.place(first), text.place(last), "date", "".join(pieces))
 
 
-def _number_like(sample: str, number: int) -> str:
-    """Return the number with as many digits, in the same script, as the sample has: `07` -> `03`, `7` -> `3`, `'14` -> `'13`."""
+def _is_padded(match: re.Match[str], read: _Read) -> bool:
+    """Say whether days and months below ten are written with a zero here, as far as the date itself tells."""
+    written = [match[g] for g, role in read.roles.items() if role != "y" and match.groupdict().get(g)]
+    if any(len(w) == 1 for w in written):
+        return False
+    return any(w[0] == "0" for w in written) or "mon" not in match.groupdict() or " " not in match["all"]
+
+
+def _number_like(sample: str, number: int, *, padded: bool) -> str:
+    """Return the number as the sample is written: its width (if padded), its script, its apostrophe."""
     digits = [c for c in sample if c.isdigit()]
-    width = len(digits)
-    text = f"{number % 100:02d}" if width == 2 and number > 99 else f"{number:0{width}d}"
+    text = f"{number % 100:02d}" if number > 99 and len(digits) == 2 else f"{number:02d}" if padded else str(number)
     zero = ord(digits[0]) - int(digits[0])
     if zero != ord("0"):
         text = "".join(chr(zero + int(c)) for c in text)
-    first = sample.index(digits[0])
-    return sample[:first] + text
+    return sample[: sample.index(digits[0])] + text

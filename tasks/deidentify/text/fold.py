@@ -72,6 +72,8 @@ def _fold_character(character: str) -> str:
     lowered = character.lower()
     if lowered in _LETTERS:
         return _LETTERS[lowered]
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
     if not _DECOMPOSED.match(lowered):
         return "" if unicodedata.combining(lowered[:1] or " ") else lowered
     base = "".join(c for c in unicodedata.normalize("NFKD", lowered) if not unicodedata.combining(c))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from tasks.deidentify.text.eponyms import is_of_something
 from tasks.deidentify.text.fold import Text, folded, lookalike, spellings
 from tasks.deidentify.text.span import Span
 from tasks.deidentify.text.vocabulary import clinical, eponyms, is_known, words
@@ -23,16 +24,13 @@ _PLACEHOLDERS = frozenset(
     "anonymous anonymized anonymised anon anonym deidentified unknown none test patient phantom phantome name qa qc noname unnamed volunteer subject"
     " doe dummy sample example demo case study service physician operator technologist technician radiologist user admin default doctor".split()
 )
+# "Parkinson's" alone is the disease, whatever the patient is called.
+_DISEASES = frozenset(
+    "parkinson alzheimer crohn hodgkin graves hashimoto huntington down addison cushing raynaud sjogren paget behcet".split()
+)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _TOKEN = re.compile(r"[^\W_]+")
-_INITIALS = re.compile(r"(?:[^\W\d_]\b\.?[\s-]?){0,3}")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_EPONYM_OF = re.compile(
-    r"(?:['’]s)?[\s-]+(?:disease|syndrome|sign|cyst|fracture|catheter|lymphoma|lesion|score|classification|grade|stage|criteria|node|nodule|tumou?r|triangle|ligament"
-    r"|procedure|operation|repair|test|line|angle|view|method|method|scale|malformation|deformity|anomaly|palsy|fissure|duct|canal|pouch|ring|hernia|space|body|bodies"
-    r"|contracture|dissection|aneurysm|arthropathy|nodes|index|ratio|effect|artifact|shunt|line|tube|drain|thyroiditis|ophthalmopathy|sarcoma|goitre|goiter|krankheit"
-    r"|syndrom|maladie|enfermedad|morbo|fontanel|sarcoma|dementia|osteotomy|phenomenon|aphasia|area|lines|bone|gland|nerve|plexus|filter|transform)"
-)
 _PERSON_BEFORE = re.compile(
     r"(?:\b(?:mr|mrs|ms|miss|dr|prof|patient|pt|name|herr|frau|mme|sr|sra|by|with|for|tech|md|rn)\b[.:]?\s*|[\^=])$"
 )
@@ -51,9 +49,11 @@ class OwnNames:
 
     parts: dict[str, _Part] = field(repr=False)
     glued: tuple[str, ...] = field(repr=False)  # johnsmith, smithj, jsmith; longest first
+    accounts: frozenset[str] = field(repr=False)  # the short ones of them, looked for as whole words
     ideographs: tuple[str, ...] = field(repr=False)  # looked for without word boundaries
     near: dict[str, str] = field(repr=False)  # a part with one letter dropped -> the part
     alike: frozenset[str] = field(repr=False)  # look-alike forms of the parts
+    alike_words: frozenset[str] = field(repr=False)  # of parts that are words: a digit has to be in them
     initials: frozenset[str] = field(repr=False)
     long_parts: tuple[str, ...] = field(repr=False)
     kind: str = "name"
@@ -89,9 +89,11 @@ class OwnNames:
         return cls(
             parts=parts,
             glued=tuple(sorted((g for g in glued if len(g) >= 6 and not is_known(g)), key=len, reverse=True)),
+            accounts=frozenset(g for g in glued if len(g) < 6 and not is_known(g)),
             ideographs=tuple(sorted(ideographs, key=len, reverse=True)),
             near=near,
             alike=frozenset(lookalike(p) for p in sure if len(p) >= 5),
+            alike_words=frozenset(lookalike(p) for p, part in parts.items() if part.strength == "word" and len(p) >= 5),
             initials=frozenset(initials),
             long_parts=tuple(p for p in sure if len(p) >= 5),
             kind=kind,
@@ -128,6 +130,8 @@ class OwnNames:
                 part, end = self.parts[word[:-1]], end - 1
             if part is not None:
                 yield start, end, self._is_certain(part, word, text, start, end)
+            elif word in self.accounts:
+                yield start, end, True
             elif len(word) >= 5 and not is_known(word):
                 if self._is_near(word):
                     yield start, end, True
@@ -136,18 +140,24 @@ class OwnNames:
                         at = word.find(long)
                         if at >= 0:
                             yield start + at, start + at + len(long), True
-        if self.alike:
+        if self.alike or self.alike_words:
             for match in _TOKEN.finditer(low):
                 token = match[0]
-                if len(token) >= 5 and lookalike(token) in self.alike and not token.isdigit() and not (token.isalpha() and is_known(token)):
+                if len(token) < 5 or token.isdigit() or (token.isalpha() and is_known(token)):
+                    continue
+                form = lookalike(token)
+                if form in self.alike or (form in self.alike_words and not token.isalpha()):
                     yield match.start(), match.end(), True
 
     def _is_certain(self, part: _Part, word: str, text: Text, start: int, end: int) -> bool:
-        if word in eponyms() and _EPONYM_OF.match(text.low, end):
+        if word in eponyms() and is_of_something(text.low, start, end):
             return False
         if part.strength == "sure":
             return True
         written = text.original(start, end)
+        possessive = text.low[end : end + 2] in ("'s", "’s") and written[:1].isupper() and word not in _DISEASES
+        if possessive and word not in PARTICLES:
+            return True
         if part.strength == "word":  # Young, Price: a name unless it is written as a word
             return written[:1].isupper() and not text.value.isupper() and start > 0
         if part.strength == "short":
@@ -162,15 +172,18 @@ class OwnNames:
     def _stands_as_name(self, text: Text, start: int, end: int, sure: set[tuple[int, int]], hits: list[tuple[int, int, bool]]) -> bool:
         """Say whether a word that may be a name stands beside another part of the name, or where a name is announced."""
         low = text.low
-        if low[start:end] in eponyms() and _EPONYM_OF.match(low, end):
+        if low[start:end] in eponyms() and is_of_something(low, start, end):
             return False
         for a, b, _ in hits:
             if (a, b) != (start, end):
                 between = low[b:start] if b <= start else low[end:a]
                 if len(between) <= 3 and not any(c.isalnum() for c in between) and (a, b) and low[a:b] != low[start:end]:
                     return True
-        if _PERSON_BEFORE.search(low[max(0, start - 12) : start]) and text.original(start, end)[:1].isupper():
-            return True
+        announced = _PERSON_BEFORE.search(low, max(0, start - 12), start)
+        if announced and text.original(start, end)[:1].isupper():
+            modality = announced[0].rstrip() in ("mr", "ms", "dr") and text.original(*announced.span()).isupper()  # MR FOOT, DR CHEST
+            if not modality:
+                return True
         written = text.original(start, end)
         after = re.match(r",?\s*([a-z])(?:\.|\b)(?!\w)", low[end:])
         if (
@@ -234,7 +247,7 @@ def _glued(tokens: list[str]) -> set[str]:
                     second + first[:2],
                     first[:3] + second[:3],
                 }
-    return {f for f in forms if len(f) >= 6}
+    return {f for f in forms if len(f) >= 4}
 
 
 def _ideographs(components: list[str]) -> set[str]:

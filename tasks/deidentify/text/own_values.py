@@ -48,6 +48,12 @@ class OwnValues:
             patterns.append(("institution", re.compile("|".join(places))))
         return cls(tuple(patterns), {word: "institution" for value in identifiers.places for word in _distinctive(value)})
 
+    def find_codes(self, text: Text) -> Iterator[Span]:
+        """Yield the places of ids and serial numbers alone: makers' names may be those of institutions."""
+        for kind, pattern in self.patterns:
+            if kind in ("id", "device"):
+                yield from (Span(text.place(m.start()), text.place(m.end()), kind) for m in pattern.finditer(text.low))
+
     def find(self, text: Text) -> Iterator[Span]:
         """Yield the places of the values in the text."""
         for kind, pattern in self.patterns:

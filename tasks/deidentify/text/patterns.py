@@ -24,7 +24,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("path", r"(?P<all>/(?:users|home|export/home|mnt|data/users)/[^\s/]+(?:/[^\s/]+)*)"),
         ("path", r"(?P<all>\\\\[\w.-]+\\[^\s]+)"),
         ("uid", r"(?P<all>(?<![\w.])(?!1\.2\.840\.10008\.)[0-2](?:\.(?:0|[1-9]\d*)){5,}(?![\w.]*\d))"),
-        ("ip", r"(?P<all>(?<![\d.])(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?::\d{2,5})?(?![\d.]\d))"),
+        ("ip", r"(?P<all>(?<![\d.])(?<!\bv)(?<!\bv )(?<!\bv\.)(?<!\bver )(?<!\bver\. )(?<!version )(?<!software )(?<!release )(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?::\d{2,5})?(?![\d.]\d))"),
         ("ip", r"(?P<all>(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}:?[0-9a-f]{1,4}(?![\w:]))"),
         ("mac", r"(?P<all>(?<![\w:-])[0-9a-f]{2}(?P<s>[:-])[0-9a-f]{2}(?:(?P=s)[0-9a-f]{2}){4}(?![\w:-]))"),
         ("uuid", r"(?P<all>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4,12}\b)"),
@@ -39,7 +39,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"(?:\.|\s?(?:no|nr|number|#))?\.?\s*[:=#]?\s*(?P<all>[+(]?\d[\d\s().\-/x]{2,20}\d)"),
         ("ssn", r"(?P<all>(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-]))"),
         ("ssn", r"\b(?:ssn|ss#|social(?:\s+security)?(?:\s+(?:no|number|#))?|svnr|ahv|nir|nhs|chi|bsn|dni|nie|curp|cpf|rut|codice\s+fiscale|personnummer|cpr|medicare|tax\s?id)"
-                r"(?:\.|\s?(?:no|nr|number|#))?\.?\s*[:=#]?\s*(?P<all>(?=[\w .\-/]*\d)[a-z]{0,6}\d[\d .\-/]{2,16}[a-z0-9])"),
+                r"(?:\.|\s?(?:no|nr|number|#))?\.?\s*[:=#]?\s*(?P<all>(?:[a-z]{1,6}\s?)?\d[\d .\-/]{2,16}\d[a-z]?)(?!\w)"),
         ("id", r"\b(?:mrn|m\.r\.n\.?|med(?:ical)?\.?\s?rec(?:ord)?s?|mr\s?(?=#|no|num)|hosp(?:ital)?\s?(?=#|no|num|id)|pat(?:ient|ienten|iente)?[\s._-]?(?:id|nr|no|num(?:ber)?|#)|pid|pt\s?id|pt\s?#|unit\s?(?=#|no)|"
                r"chart|case|file|record|visit|encounter|csn|har|fin|acct?|account|accession|acc|accn|access\.?|order|ord|req(?:uisition)?|exam\s?(?=#|id|no|num)|study\s?(?=#|id|no|num)|specimen|path(?:ology)?\s?(?=#|no|num)|"
                r"episode|admission|adm|invoice|claim|policy|member|subscriber|insurance|versicherten|kassen|fall|aufnahme|auftrag|akte|dossier|ipp|nip|nda|historia|expediente|nhc|prontu[a]rio|registro|cartella|bestelling|opdracht|"
@@ -54,7 +54,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("number", r"(?P<all>(?<![a-z0-9])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{16,}(?![a-z0-9]))"),
         ("zip", r"\b(?:zip(?:\s?code)?|postal(?:\s?code)?|postcode|plz|cp|cap)\s*[:=]?\s*(?P<all>[a-z]{0,2}-?\d[\w -]{2,8}\w)"),
         ("zip", r"(?<![\w])(?P<all>[a-z]{1,2}\d[a-z\d]?\s\d[abd-hjlnp-uw-z]{2})(?!\w)"),
-        ("user", r"\b(?:user(?:name|id)?|login|logon|logged\s+in|account|uid|operator\s?id|opid|sign(?:ed)?\s?on)\s*[:=]\s*(?P<all>[\w.@\\-]{2,40})"),
+        ("user", r"\b(?:user\s?(?:name|id)?|login|logon|logged\s+in(?:\s+as)?|account|uid|operator\s?id|opid|sign(?:ed)?\s?on)(?:\s*[:=]\s*|\s+(?=[a-z.]*\d|[a-z]+[._][a-z]))(?P<all>[\w.@\\-]{2,40})"),
     )
 )  # fmt: skip
 _AGE = re.compile(
@@ -78,6 +78,8 @@ def find_patterns(text: Text) -> Iterator[Span]:
             start, end = match.span("all")
             if kind == "id" and _is_innocent(low[start:end]):
                 continue
+            if kind == "phone" and not _could_be_dialled(low[start:end]):
+                continue
             weak = match.start() == start and kind in ("number", "phone", "ip")
             yield Span(text.place(start), text.place(end), kind, weak=weak)
     for match in _AGE.finditer(low):
@@ -86,6 +88,11 @@ def find_patterns(text: Text) -> Iterator[Span]:
             continue
         start, end = match.span(group)
         yield Span(text.place(start), text.place(end), "age", "90")
+
+
+def _could_be_dialled(number: str) -> bool:
+    digits = [c for c in number if c.isdigit()]
+    return len(digits) >= 5 and len(set(digits)) > 1 and (len(digits) >= 7 or number[:1] not in "+0")
 
 
 def _is_innocent(code: str) -> bool:

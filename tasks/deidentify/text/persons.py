@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tasks.deidentify.text.eponyms import is_of_something
 from tasks.deidentify.text.fold import Text
 from tasks.deidentify.text.own_names import PARTICLES
 from tasks.deidentify.text.span import Span
@@ -17,7 +18,7 @@ from tasks.deidentify.text.vocabulary import eponyms, given_names, is_clinical, 
 _TITLE = re.compile(
     r"(?<![^\W_])(?P<t>dr(?:a|s)?|doctor|doktor|docteur|dottor(?:e|essa)?|dott(?:\.?ssa)?|prof(?:essor|essora|esseur|\.ssa)?|pd|oa|oarzt|mr|mrs|ms|miss|mister|mssrs|sir|lady|herrn?|frau|hr|fr"
     r"|mme|mlle|madame|monsieur|mons|sra?|srta|senora?|don|dona|sig(?:\.?ra|nor|nora)?|dhr|mevr|mevrouw|meneer|pan|pani|rev(?:erend)?|father|sister|schwester|pfleger|nurse|capt|col|sgt|lt|maj"
-    r"|доктор|д-р|г-н|г-жа|проф|врач|κ|δρ|د|الدكتور|دكتور|ד\"ר|דר|פרופ)(?P<dot>\.?)(?P<gap>\s*(?:med\.?|dent\.?|rer\.?\s?nat\.?|phil\.?|habil\.?|univ\.?|prof\.?|dr\.?|ing\.?|dipl\.?)*\s*)(?=[^\W\d_])"
+    r"|доктор|д-р|г-н|г-жа|проф|врач|κ|δρ|د|الدكتور|دكتور|ד\"ר|דר|פרופ)(?P<dot>\.?)(?P<gap>(?:\s*(?:med|dent|rer\.?\s?nat|phil|habil|univ|prof|dr|ing|dipl)(?:\.|(?=\s)))*\s*)(?=[^\W\d_])"
 )
 _STRONG_TITLES = frozenset(
     "dr dra drs doctor doktor docteur prof professor mr mrs herr herrn frau mme mlle madame monsieur mevrouw dhr mevr senora srta доктор д-р г-н г-жа".split()
@@ -25,20 +26,21 @@ _STRONG_TITLES = frozenset(
 _CUE = re.compile(
     r"(?<![^\W_])(?:"
     r"(?:seen|read|reported|dictated|signed|referred|ordered|performed|requested|reviewed|approved|verified|authored|transcribed|interpreted|scanned|done|acquired|entered|electronically\s+signed"
-    r"|finalized|finalised|edited|obtained|supervised|assisted|accompanied|prepared|written|confirmed|checked|injected|cannulated|consented|witnessed|explained|operated|administered|attended|examined|brought(?:\s+in)?)\s+by"
+    r"|finalized|finalised|dictated|transcribed|edited|obtained|supervised|assisted|accompanied|prepared|written|confirmed|checked|injected|cannulated|consented|witnessed|explained|operated|administered|attended|examined|brought(?:\s+in)?)\s+by"
     r"|discussed\s+with|spoke\s+(?:to|with)|informed|notified|paged|called\s+to|results?\s+(?:called\s+)?to|relayed\s+to|communicated\s+(?:to|with)|reported\s+to|per|attn|attention|c/o|cc|fao|contact|ask\s+for|under\s+care\s+of"
     r"|befundet\s+von|gelesen\s+von|uberwiesen\s+von|durchgefuhrt\s+von|unterschrieben\s+von|vidiert|gez|veranlasst\s+von|zuweiser|einsender|hausarzt|oberarzt|assistenzarzt|mta|mtra|mtr"
     r"|lu\s+par|vu\s+par|realise\s+par|adresse\s+par|prescrit\s+par|signe\s+par|demande\s+par|medecin|informado\s+por|realizado\s+por|solicitado\s+por|firmado\s+por|remitido\s+por|medico|letto\s+da|refertato\s+da|eseguito\s+da|inviato\s+da"
     r"|tech(?:nologist|nician|nologue)?|rad(?:iologist|iographer|iologe|iologo|iologue)?|operator|performing\s+physician|physician|phys|attending|resident|fellow|surgeon|consultant|registrar|sonographer|nurse|rn|md|dictator|transcriptionist|reader|reviewer|author|requester|referrer"
-    r"|ref(?:erring)?(?:\s+(?:md|dr|phys(?:ician)?|provider))?|ordering(?:\s+(?:md|dr|provider))?|pcp|gp|provider|signed|initials?|scanned|user"
+    r"|ref(?:erring)?(?:\s+(?:md|dr|phys(?:ician)?|provider))?|ordering(?:\s+(?:md|dr|provider))?|pcp|gp|provider|signed|dictated|transcribed|verified|reported|typed|initials?|scanned|user"
     r"|patient(?:\s+name|in|en)?|pat|pt|name|surname|last\s?name|first\s?name|subject\s+name|nom|nombre|prenom|apellidos?|nome|cognome|nachname|vorname|familienname"
     r"|(?:his|her|their|the\s+patient'?s?|pt'?s?)?\s*(?:mother|father|wife|husband|spouse|partner|son|daughter|brother|sister|sibling|uncle|aunt|grand(?:mother|father|son|daughter)|guardian|parent|caregiver|carer|friend|neighbou?r|next\s+of\s+kin|nok|emergency\s+contact|mutter|vater|ehefrau|ehemann|tochter|sohn|bruder|schwester|mere|pere|epouse|epoux|fils|fille|madre|padre|esposa|esposo|hija|hijo|moglie|marito|figlia|figlio)"
     r"|患者(?:名|氏名)?|氏名|姓名|医師|医生|환자명?|성명|이름|пациент(?:ка)?|ф\.?и\.?о|врач|имя|фамилия|ασθενης|ονομα|المريض|اسم|שם|המטופל"
-    r")(?P<sep>\s*[:=#/-]\s*|\.\s?:?\s*|\s+(?:is\s+|was\s+|named\s+|called\s+|from\s+)?|(?=[\u3040-\u9fff\uac00-\ud7af]))"
+    r")(?P<sep>\s*[:=#/-]\s*\(?|\s*\(\s*|\.\s?:?\s*|\s+(?:is\s+|was\s+|named\s+|called\s+|from\s+)?|(?=[\u3040-\u9fff\uac00-\ud7af]))"
 )
 _DEGREE = re.compile(
     r"(?P<sep>,?\s+|,)\(?(?:m\.?d|d\.?o|ph\.?d|r\.?n|rt\s?\(r\)(?:\(\w+\))*|r\.?t|arrt|facr|frcr|mbbs|mbchb|msc|bsc|pa-c|pa|np|crnp|aprn|fnp|rdms|rdcs|rvt|cnmt|dds|dmd|pharmd|dvm|fracr|mrcp|facc)\b\.?"
 )
+_DEGREE_HERE = re.compile(r"(?:m\.\s?d|d\.\s?o|ph\.\s?d|r\.\s?n|r\.\s?t)\b")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*(?:-[^\W\d_]+(?:['’][^\W\d_]+)*)*")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.?){2,4}(?![^\W_])")
 _STOP = frozenset(
@@ -95,7 +97,7 @@ def find_persons(text: Text) -> Iterator[Span]:
     for match in _CUE.finditer(low):
         cue = low[match.start() : match.start("sep")].strip()
         marked = any(c in match["sep"] for c in ":=#")
-        end = _name_at(text, match.end(), sure=marked and cue not in _WEAK_CUES)
+        end = _name_at(text, match.end(), sure=marked and cue not in _WEAK_CUES, listing=marked or cue.endswith("by"))
         if not end and (marked or "by" in cue or cue in ("tech", "initials", "initial", "rad", "gez", "vidiert", "mta", "mtra")):
             end = _initials_at(text, match.end())
         if end:
@@ -112,8 +114,11 @@ def _written_as_title(text: Text, match: re.Match[str]) -> bool:
     return written[:1].isupper() and (len(written) == 1 or not written.isupper() or text.value.isupper())
 
 
-def _name_at(text: Text, at: int, *, sure: bool, upper: bool = False) -> int:
-    """Return the end of the name that begins at `at`, or 0. `sure`: the first word counts even when it is a word as well."""
+def _name_at(text: Text, at: int, *, sure: bool, upper: bool = False, listing: bool = False) -> int:
+    """Return the end of the name that begins at `at`, or 0.
+
+    `sure`: the first word counts even when it is a word as well; `listing`: `Last, First` is how names are written here.
+    """
     low, end, count = text.low, 0, 0
     position = at
     while count < 4:
@@ -123,6 +128,8 @@ def _name_at(text: Text, at: int, *, sure: bool, upper: bool = False) -> int:
         word = match[0]
         written = text.original(*match.span())
         initial = len(word) == 1
+        if initial and count and _DEGREE_HERE.match(low, position):
+            break
         if word in PARTICLES and not initial and len(word) <= 3 and _WORD.match(low, match.end() + 1):
             pass
         elif initial:
@@ -134,25 +141,25 @@ def _name_at(text: Text, at: int, *, sure: bool, upper: bool = False) -> int:
             end, count = match.end(), count + (not initial)
             if initial and low[end : end + 1] == ".":
                 end += 1
-        gap = re.match(r"\.?\s?[-]?|,\s|\^", low[match.end() :])
         step = re.match(r"(?:\.\s?|\s|,\s?|\^|\.?-)", low[match.end() :])
         if step is None:
             break
-        if "," in step[0] and count and not _continues_after_comma(text, match.end() + step.end()):
+        if "," in step[0] and count and not _continues_after_comma(text, match.end() + step.end(), listing=listing):
             break
         position = match.end() + step.end()
-        del gap
     if count == 0:
         return 0
     return end
 
 
-def _continues_after_comma(text: Text, at: int) -> bool:
+def _continues_after_comma(text: Text, at: int, *, listing: bool) -> bool:
     match = _WORD.match(text.low, at)
     if match is None:
         return False
-    word = match[0]
-    return (len(word) == 1 and text.original(*match.span()).isupper()) or word in given_names()
+    word, written = match[0], text.original(*match.span())
+    if (len(word) == 1 and written.isupper()) or word in given_names():
+        return True
+    return listing and len(word) > 3 and written[:1].isupper() and not is_known(word) and word not in _STOP
 
 
 def _may_be_name(word: str, written: str, text: Text, *, sure: bool, after_name: bool) -> bool:
@@ -164,7 +171,7 @@ def _may_be_name(word: str, written: str, text: Text, *, sure: bool, after_name:
     if caseless:
         return True
     if not written[:1].isupper():
-        return False
+        return sure and written.islower() and len(word) > 3 and not is_known(word) and word not in eponyms()
     pieces = [p for p in word.split("-") if p]
     if any(is_clinical(p) for p in pieces):
         return sure and not written.isupper() and not after_name and len(word) > 3
@@ -179,7 +186,7 @@ def _initials_at(text: Text, at: int) -> int:
         return 0
     written = text.original(*match.span())
     letters = "".join(c for c in written if c.isalpha())
-    if not 2 <= len(letters) <= 4 or (is_clinical(letters.lower()) and "." not in written):
+    if not 2 <= len(letters) <= 4 or letters.lower() in _STOP or (is_clinical(letters.lower()) and "." not in written):
         return 0
     return (
         match.end() if letters.isupper() or "." in written else (match.end() if len(letters) <= 3 and not is_known(letters.lower()) else 0)
@@ -213,7 +220,9 @@ def _listed(text: Text) -> Iterator[Span]:
         if not written[:1].isupper() or len(word) < 3:
             continue
         pieces = word.split("-")
-        if is_only_name(word) or (len(pieces) > 1 and all(is_only_name(p) for p in pieces)):
+        if (is_only_name(word) or (len(pieces) > 1 and all(is_only_name(p) for p in pieces))) and not is_of_something(
+            text.low, *match.span()
+        ):
             yield Span(text.place(match.start()), text.place(match.end()), "person")
         if word in given_names() and i + 1 < len(matches) and not is_clinical(word):
             follower = matches[i + 1]
@@ -238,7 +247,3 @@ def _listed(text: Text) -> Iterator[Span]:
                 and (follower[0] in given_names() or (len(follower[0]) == 1 and text.low[follower.end() : follower.end() + 1] == "."))
             ):
                 yield Span(text.place(match.start()), text.place(follower.end()), "person")
-    del matches
-
-
-__all__ = ["eponyms", "find_persons"]

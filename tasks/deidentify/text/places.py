@@ -32,7 +32,7 @@ _STREET = re.compile(
     r"|(?P<b>(?<![^\W_])[^\W\d_][\w.'-]*(?:straße|strasse|str\.|str|weg|gasse|platz|allee|ring|ufer|damm|straat|laan|gracht|plein|vagen|gatan|gade|vej|utca|ulica|katu)\s+\d{1,4}\s?[a-z]?(?![\w]))"
     r"|(?P<c>\d{1,4}(?:\s?(?:bis|ter))?,?\s+(?:rue|avenue|boulevard|bd|place|chemin|allee|impasse|quai|route|cours|square)\s+(?:de\s+la\s+|de\s+l'|du\s+|des\s+|de\s+|d')?[^\W\d_][\w'-]*(?:\s+[^\W\d_][\w'-]*)?)"
     r"|(?P<d>(?<![^\W_])(?:calle|avenida|avda?\.?|paseo|plaza|carrer|rua|travessa|via|viale|piazza|corso|largo|ul\.|ulica|ул\.|улица|проспект|пр\.)\s+(?:(?:de|del|della|di|da|do|la|las|los|dei|degli)\s+)*[^\W\d_][\w'.-]*(?:\s+[^\W\d_][\w'.-]*){0,2}?,?\s+(?:n[.º°]?\s?)?\d{1,4})"
-    r"|(?P<e>\b(?:p\.?\s?o\.?\s?box|postfach|apartado|bp)\s+\d{1,6})"
+    r"|(?P<e>\b(?:p\.?\s?o\.?\s?box|postfach|apartado)\s+\d{1,6})"
 )
 _CITY = re.compile(
     r"(?<!\w)(?P<all>(?:[a-z][a-z.'-]+\s){0,2}[a-z][a-z.'-]+,\s?(?P<st>a[klrz]|c[aot]|d[ce]|fl|ga|hi|i[adln]|k[sy]|la|m[adeinost]|n[cdehjmvy]|o[hkr]|pa|ri|s[cd]|t[nx]|ut|v[at]|w[aivy])\.?(?P<zip>,?\s+\d{5}(?:-\d{4})?)?)(?!\w)"
@@ -64,7 +64,11 @@ def find_places(text: Text) -> Iterator[Span]:
         yield Span(text.place(match.start()), text.place(match.end()), "address")
     for match in _CITY.finditer(low):
         state = text.original(*match.span("st"))
-        if match["zip"] or (state.isupper() and _has_proper(text, match.start(), match.start("st"))):
+        if match["zip"] or (
+            state.isupper()
+            and state not in ("MD", "PA", "DO", "MS", "MA", "CT", "MT", "OR", "IN", "ME", "HI", "OK")
+            and _has_proper(text, match.start(), match.start("st"))
+        ):
             start = match.start()
             while (
                 (first := _WORD.match(low, start))

@@ -21,7 +21,7 @@ def words(name: str) -> frozenset[str]:
 @cache
 def clinical() -> frozenset[str]:
     """Return the clinical words, the standard's own words among them."""
-    return words("clinical") | words("dicom") | MONTHS_AND_DAYS
+    return words("clinical") | words("dicom") | words("medicines") | MONTHS_AND_DAYS
 
 
 @cache

@@ -1,0 +1,123 @@
+# ruff: noqa: E501 - a row of the table is one promise
+"""Names in text: the patient's own in all spellings, other people's when something gives them away; eponyms stay."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.deidentify.identity import PatientIdentifiers
+from tasks.deidentify.text import TextCleaner
+
+SPELLINGS = [
+    ("Smith^John", ["Smith, John", "John Smith", "SMITH JOHN", "SMITH^JOHN", "J. Smith", "Smith, J.", "Mr. Smith", "john.smith", "jsmith", "smithj", "JohnSmith", "Smith_John",
+                    "Smith-John", "Sm1th", "Smyth John", "john smith"]),
+    ("Müller-Lüdenscheidt^Jürgen", ["Mueller-Luedenscheidt", "MULLER LUDENSCHEIDT", "Jürgen Müller", "Juergen Mueller", "Müller‐Lüdenscheidt"]),
+    ("O'Brien^Sean", ["O'Brien", "OBrien", "O’Brien", "OBRIEN SEAN", "sobrien"]),
+    ("Vandekerckhove^Wouter", ["Vandekerkhove", "Vandekerckhov", "Vandekerckhove's", "VANDEKERCKHOVE"]),
+    ("山田^太郎", ["山田太郎", "山田 太郎", "山田さん", "太郎"]),
+    ("王^小东", ["王小东", "王先生", "小东"]),
+    ("홍^길동", ["홍길동", "길동"]),
+    ("Люксембургский^Всеволод", ["Люксембургский", "ЛЮКСЕМБУРГСКИЙ", "Всеволода", "Lyuksemburgskii"]),
+    ("Διονυσόπουλος^Ευστάθιος", ["Διονυσόπουλος", "ΔΙΟΝΥΣΟΠΟΥΛΟΣ"]),
+    ("القباني^لنزار", ["القباني", "لنزار"]),
+    ("שרון^דבורה", ["שרון", "דבורה"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "written"), [(name, written) for name, forms in SPELLINGS for written in forms])
+def test_the_patients_own_name_goes_in_every_spelling(name: str, written: str) -> None:
+    cleaner = TextCleaner(PatientIdentifiers(patient_names=frozenset({name})), None, "remove")
+    left = cleaner.clean(f"CT chest of {written} : no nodule", "PatientComments").text
+    assert (
+        "".join(c for c in left if c.isalpha() and c not in "'’").replace("Mr", "").replace("さん", "").replace("ofs", "of")
+        == "CTchestofnonodule"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("May^Theresa", "findings may represent scar, follow-up in May"),
+        ("Hip^Anna", "left hip pain, pelvis and hip AP"),
+        ("Head^Anthony", "CT head without contrast"),
+        ("Parkinson^Michael", "known Parkinson disease, Parkinson's"),
+        ("Baker^Tom", "Baker cyst of the left knee"),
+        ("Young^Grace", "young adult with knee pain"),
+        ("Foot^Philippa", "MR FOOT LEFT"),
+    ],
+)
+def test_words_stay_words_whatever_the_patient_is_called(name: str, value: str) -> None:
+    assert TextCleaner(PatientIdentifiers(patient_names=frozenset({name})), None, "remove").clean(value, "StudyDescription").text == value
+
+
+cleaner = TextCleaner(PatientIdentifiers(), None, "remove")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("seen by Dr. Quimblethwaite today", "seen by Dr.  today"),
+        ("Dr. med. Tauvksen bittet um MRT", "Dr. med.  bittet um MRT"),
+        ("Technologist: Brandovich, positioning difficult", "Technologist: , positioning difficult"),
+        ("tech: JKD", "tech: "),
+        ("Read by Zogglethwaite MD, no fracture", "Read by  MD, no fracture"),
+        ("electronically signed by: Mauthail, Laugrala", "electronically signed by: "),
+        ("mother (Stestei Beivuchi) gave consent", "mother () gave consent"),
+        ("called to K. Brandovich RN at 09:15", "called to  RN at 09:15"),
+        ("Maria Lindqvist returned for delayed images", " returned for delayed images"),
+        ("Vu par le Dr Dubreuilh, pas de fracture", "Vu par le Dr , pas de fracture"),
+        ("DR CHEST 2 VIEWS", "DR CHEST 2 VIEWS"),
+        ("MR BRAIN W/WO", "MR BRAIN W/WO"),
+    ],
+)
+def test_announced_people_go(before: str, after: str) -> None:
+    assert cleaner.clean(before, "PatientComments").text == after
+
+
+def test_unannounced_names_go_from_prose() -> None:
+    assert (
+        cleaner.clean("results and images were given to Kowaldrich after the scan", "PatientComments").text
+        == "results and images were given to  after the scan"
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Parkinson disease, Hodgkin lymphoma, Foley catheter", "Hill-Sachs and Bankart", "May-Thurner syndrome", "Salter-Harris II", "Le Fort I", "Whipple 2 weeks ago",
+        "Wells score 4.5", "Crohn disease, Graves ophthalmopathy", "Xyrthon sign positive", "Port-A-Cath tip", "TIRADS 4, BI-RADS 2", "MeVisLab segmentation",
+    ],
+)  # fmt: skip
+def test_eponyms_and_terms_stay(value: str) -> None:
+    assert cleaner.clean(value, "PatientComments").text == value
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Transferred from Brandovich General Hospital with hematoma", "Transferred from  with hematoma"),
+        ("Klinikum Großhadern, Befund folgt", ", Befund folgt"),
+        ("vue à l'Hôpital Lariboisière", "vue à l'"),
+        ("lives at 319 Brandovich Ave", "lives at "),
+        ("call 617-555-0123 with results", "call  with results"),
+        ("mail to j.doe@example.org please", "mail to  please"),
+        ("MRN: 12345 chest", "MRN:  chest"),
+        ("host 10.1.2.3 and https://pacs.example.org/x", "host  and "),
+        ("94 y/o male, age 93", "90 y/o male, age 90"),
+        ("SSN 123-45-6789 on file", "SSN  on file"),
+        ("outpatient clinic visit, stroke unit", "outpatient clinic visit, stroke unit"),
+        ("7F sheath, T2 20140, 120 kV, 1.5 mm, 10/12 fractions", "7F sheath, T2 20140, 120 kV, 1.5 mm, 10/12 fractions"),
+    ],
+)
+def test_contacts_places_and_numbers(before: str, after: str) -> None:
+    assert cleaner.clean(before, "PatientComments").text == after
+
+
+def test_ids_of_the_headers_go_with_other_zeros_and_separators() -> None:
+    own = TextCleaner(PatientIdentifiers(ids=frozenset({"00704177", "RJN-7889-3652"}), devices=frozenset({"CT99XYZ1"})), None, "remove")
+    assert own.clean("id 704177, 000704177, 704-177 and RJN78893652 on CT99XYZ1", "StudyDescription").text.replace(" ", "") == "id,,andon"
+
+
+def test_strict_removes_what_nobody_knows() -> None:
+    strict = TextCleaner(PatientIdentifiers(), None, "remove", "remove")
+    assert strict.clean("CT chest blorptang 123456 with contrast 1.5 mm", "StudyDescription").text == "CT chest   with contrast 1.5 mm"
