@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - word lists read as prose
+
 """When a person's name is the name of a disease, sign, device or method: the nouns that make it one.
 
 The names themselves are in `data/eponyms.txt`.
