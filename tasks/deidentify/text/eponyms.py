@@ -1,4 +1,3 @@
-
 """When a person's name is the name of a disease, sign, device or method: the nouns that make it one.
 
 The names themselves are in `data/eponyms.txt`.

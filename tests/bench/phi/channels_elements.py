@@ -25,7 +25,7 @@ NUMBERS = "numeric and coded strings"
 _DIRECT: dict[str, str] = {
     "PatientName": "pn", "PatientID": "id", "OtherPatientIDs": "id", "OtherPatientNames": "pn", "PatientBirthName": "pn", "PatientMotherBirthName": "pn",
     "PatientAddress": "word", "PatientTelephoneNumbers": "phone", "MedicalRecordLocator": "id", "MilitaryRank": "word", "BranchOfService": "word",
-    "CountryOfResidence": "word", "RegionOfResidence": "word", "Occupation": "word", "PatientReligiousPreference": "word", "IssuerOfPatientID": "word",
+    "CountryOfResidence": "word", "RegionOfResidence": "word", "Occupation": "own", "PatientReligiousPreference": "word", "IssuerOfPatientID": "word",
     "InsurancePlanIdentification": "id", "ResponsiblePerson": "pn", "ResponsibleOrganization": "word", "AccessionNumber": "id", "StudyID": "id",
     "ReferringPhysicianName": "pn", "ReferringPhysicianAddress": "word", "ReferringPhysicianTelephoneNumbers": "phone", "ConsultingPhysicianName": "pn",
     "PerformingPhysicianName": "pn", "NameOfPhysiciansReadingStudy": "pn", "PhysiciansOfRecord": "pn", "OperatorsName": "pn", "RequestingPhysician": "pn",

@@ -61,7 +61,7 @@ _ENDS = [
     "yan",
 ]
 
-_GIVEN_ENDS = ["", "n", "s", "la", "ko", "ra"]
+_GIVEN_ENDS = ["lin", "nes", "sul", "la", "ko", "ra"]
 
 
 class People:
@@ -107,7 +107,7 @@ class People:
         r = self.random
         return self._unique(lambda: r.choice("123456789") + "".join(r.choice("0123456789") for _ in range(count - 1)))
 
-    def day(self, first: int = 1985, last: int = 2011) -> date:
+    def day(self, first: int = 1921, last: int = 1988) -> date:
         """Return a unique day; years far from those of the studies, so that no shifted date can fall on it."""
         start = date(first, 1, 1)
         span = (date(last, 12, 31) - start).days
