@@ -10,6 +10,7 @@ from flows.commands.audit import audit
 from flows.commands.candidates import approve, candidates, refuse
 from flows.commands.deidentify import deidentify
 from flows.commands.demo import demo
+from flows.commands.doctor import doctor
 from flows.commands.keys import keys
 from flows.commands.prove import prove
 from flows.commands.release import release
@@ -44,6 +45,7 @@ COMMANDS = (
     patient_report,
     audit_log,
     disclose,
+    doctor,
 )
 """In the order of `--help`."""
 

@@ -6,6 +6,7 @@ import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlparse
@@ -39,6 +40,16 @@ class S3Archive(FileArchive):
         self._pace.check_hours()
         with self._pace.pull():
             return super().pull_study(ref, into)
+
+
+def look_into(spec: S3Spec) -> str:
+    """List a little of the bucket and say what is there; raises ReleaseError. For `sallyport doctor`."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        tree = BucketTree(spec, Pace(spec.limits, Path(folder), "look"))
+        count = sum(1 for _ in islice(tree.walk(), 1000))
+    return f"can be listed: {count}{' or more' if count == 1000 else ''} objects"
 
 
 class BucketTree:
