@@ -118,18 +118,20 @@ def _archive(spec: Spec) -> str:
 
 
 def _stores(spec: Spec) -> str:
+    places = [p.rstrip("/") + "/" for p in (spec.private, spec.public)]
+    if isinstance(spec.archive, FolderArchive):
+        places.append(Path(spec.archive.path).as_uri().rstrip("/") + "/")
+    if any(one is not other and one.startswith(other) for one in places for other in places):
+        raise Trouble("archive, private and public side lie inside each other", "use separate folders or buckets")
     private, public = open_store(spec.private), open_store(spec.public)
+    folder = private.local_path("x")
+    if folder is not None:
+        with suppress(OSError):  # the probe says what is wrong
+            folder.parent.mkdir(parents=True, mode=0o700)
     _probe(private)
     next(iter(public.keys("latest")), None)
     for store, name in ((private, "private"), (public, "public")):
         _check_folder(store, name)
-    places = [p.rstrip("/") + "/" for p in (spec.private, spec.public)]
-    if isinstance(spec.archive, FolderArchive):
-        places.append(Path(spec.archive.path).as_uri().rstrip("/") + "/")
-    for one in places:
-        for other in places:
-            if one is not other and one.startswith(other):
-                raise Trouble("archive, private and public side lie inside each other", "use separate folders or buckets")
     return "private side can be written, and does put-if-absent; public side can be listed"
 
 

@@ -13,13 +13,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from flows.deployed import SPECS_VARIABLE, limit_name, release_dataset, verify_dataset
+from flows.deployed import SPECS_VARIABLE, audit_dataset, limit_name, release_dataset, verify_dataset, withdraw_from_dataset
 from tasks.errors import ReleaseError, UsageError
 from tasks.spec import Spec, read_spec
 
 _ENDED = ("Completed", "CompletedWithFailures", "Held", "Failed", "Crashed", "Cancelled", "TimedOut")
 _TROUBLE = ("CompletedWithFailures", "Failed", "Crashed", "TimedOut")
 _HEARTBEAT_SECONDS = 30
+
+
+_FLOWS: tuple[tuple[Any, str], ...] = (
+    (release_dataset, "Runs by night on its schedule, and when somebody starts it here. Runs of one dataset wait for each other."),
+    (verify_dataset, "Reads what is published and says whether it is intact. Changes nothing."),
+    (audit_dataset, "Searches what is published for anything that should not be there. Changes nothing."),
+    (withdraw_from_dataset, "Removes patients, studies or series from every release for ever. Cannot be undone."),
+)
 
 
 def read_specs(paths: Sequence[Path]) -> dict[str, tuple[Path, Spec]]:
@@ -51,13 +59,12 @@ def deployments(specs: dict[str, tuple[Path, Spec]], *, work_pool: str | None = 
             "job_variables": variables,
         }
         schedule = [Cron(spec.schedule.cron, timezone=spec.schedule.timezone)] if spec.schedule else []
-        about = "Runs by night on its schedule, and when somebody starts it here. Runs of one dataset wait for each other."
-        built.append(release_dataset.to_deployment(dataset, schedules=schedule, concurrency_limit=queue, description=about, **shared))
-        about = "Reads what is published and says whether it is intact. Changes nothing."
-        built.append(verify_dataset.to_deployment(dataset, description=about, **shared))
-        for deployment in built[-2:]:
+        for flow, about in _FLOWS:
+            timing = {"schedules": schedule, "concurrency_limit": queue} if flow is release_dataset else {}
+            deployment: Any = flow.to_deployment(dataset, description=about, **timing, **shared)
             field = deployment._parameter_openapi_schema.properties["dataset"]
             field["enum"] = [dataset]  # a choice of one: the form shows it and lets nobody mistype it
+            built.append(deployment)
     return built
 
 

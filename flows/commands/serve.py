@@ -18,7 +18,7 @@ def serve(
     notify: Annotated[str | None, typer.Option(help="Block to tell of failures and holds: webhook/NAME, slack-webhook/NAME, …")] = None,
     work_pool: Annotated[str | None, typer.Option(help="Register for this work pool's workers and end, instead of running here")] = None,
 ) -> None:
-    """Offer datasets on a Prefect server: the spec's nightly schedule, and forms to release and verify on demand.
+    """Offer datasets on a Prefect server: the spec's nightly schedule, and forms to release, verify, audit and withdraw on demand.
 
     Runs until it is ended. Without PREFECT_API_URL it starts a server of its own on this machine, with a login.
     """

@@ -91,7 +91,7 @@ def _ready(url: str, process: subprocess.Popen[bytes], home: Path, count: int) -
         if login.exists():
             ready = Served(url, process, home, login.read_text().strip())
             try:
-                if len(ready.call("POST", "/deployments/filter")) >= 2 * count:
+                if len(ready.call("POST", "/deployments/filter")) >= 4 * count:
                     return ready
             except httpx.HTTPError:
                 pass

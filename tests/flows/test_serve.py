@@ -37,7 +37,7 @@ def test_the_schedule_and_the_form_are_offered(server: Served) -> None:
     assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("30 2 * * *", "Europe/Berlin")
     assert release["global_concurrency_limit"]["limit"] == 1
     assert release["concurrency_options"]["collision_strategy"] == "ENQUEUE"
-    for name in ("release/made", "verify/made"):
+    for name in ("release/made", "verify/made", "audit/made", "withdraw/made"):
         deployment = server.deployment(name)
         fields = deployment["parameter_openapi_schema"]["properties"]
         assert fields["dataset"]["enum"] == ["made"]
@@ -72,6 +72,27 @@ def test_a_wrong_choice_is_refused_by_the_form(server: Served) -> None:
     with pytest.raises(httpx.HTTPStatusError) as caught:
         server.start("release/made", dataset="another")
     assert caught.value.response.status_code in (409, 422)
+
+
+@pytest.mark.parametrize("field", ["patients", "studies", "series"])
+def test_the_form_of_withdrawal_takes_no_number_of_the_hospital(server: Served, field: str) -> None:
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        server.start("withdraw/made", **{field: ["07312345"], "sure": True})
+    assert caught.value.response.status_code in (409, 422)
+
+
+def test_a_withdrawal_from_the_form_removes_the_patient(server: Served) -> None:
+    import pyarrow.parquet as pq
+
+    (manifest,) = (server.home / "public" / "releases").glob("*/manifests/patient.parquet")
+    patient = pq.read_table(manifest)["patient_id"][0].as_py()
+    unsure = server.wait(server.start("withdraw/made", patients=[patient]))
+    assert unsure["state_name"] == "Failed"
+    done = server.wait(server.start("withdraw/made", patients=[patient], sure=True))
+    assert done["state_name"] == "Completed", done["state"]["message"]
+    assert all(patient not in pq.read_table(m)["patient_id"].to_pylist() for m in (server.home / "public").rglob("patient.parquet"))
+    audit = server.wait(server.start("audit/made", pixels="none"))
+    assert audit["state_name"] in ("Completed", "Held")
 
 
 def test_nothing_of_a_patient_is_in_the_servers_database_or_logs(server: Served, small_archive: Path) -> None:

@@ -1,0 +1,90 @@
+"""`sallyport doctor`: each thing that a run needs, missing one at a time, is found and named; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows.checkup import CHECKS, examine
+from tasks.spec import Spec, read_spec
+from tests.flows.sallyport import sallyport
+
+QUICK = [name for name in CHECKS if name != "engines"]
+
+
+@pytest.fixture
+def spec(small_archive: Path, write_spec: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Spec:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setitem(CHECKS, "engines", lambda _: "not in this test")
+    return read_spec(write_spec(small_archive))
+
+
+def levels(spec: Spec) -> dict[str, str]:
+    return {finding.check: finding.level for finding in examine(spec)}
+
+
+def test_a_good_machine_has_no_failure(spec: Spec) -> None:
+    assert "failure" not in levels(spec).values()
+    assert list(levels(spec)) == list(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"archive": {"kind": "folder", "path": "/nowhere"}}, "archive"),
+        ({"archive": {"kind": "dicomweb", "url": "http://127.0.0.1:9/dicom-web", "limits": {"attempts": 1}}}, "archive"),
+        ({"archive": {"kind": "dimse", "host": "127.0.0.1", "port": 9, "ae_title": "X", "limits": {"attempts": 1}}}, "archive"),
+        ({"secret": {"file": "/nowhere"}}, "secret"),
+        ({"cohort": {"opt_out": "/nowhere"}}, "lists and registries"),
+        ({"private": "file:///proc/nowhere"}, "stores"),
+        ({"workers": {"scheduler": "tls://127.0.0.1:9"}}, "workers"),
+        ({"workers": {"scheduler": "tcp://192.0.2.1:8786"}}, "workers"),
+        ({"schedule": {"cron": "every night"}}, "schedule"),
+    ],
+)
+def test_what_is_missing_is_named(spec: Spec, change: dict[str, object], check: str) -> None:
+    broken = Spec.model_validate({**spec.model_dump(mode="json"), **change})
+    found = {finding.check: finding for finding in examine(broken)}
+    assert found[check].level == "failure"
+    assert found[check].remedy
+
+
+def test_sides_inside_each_other_are_a_failure(spec: Spec) -> None:
+    broken = spec.model_copy(update={"public": f"{spec.private}/public"})
+    assert levels(broken)["stores"] == "failure"
+
+
+def test_a_certificate_that_ends_soon_is_noticed(spec: Spec, tmp_path: Path) -> None:
+    import datetime
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "made")])
+    now = datetime.datetime.now(datetime.UTC)
+    for days, level in ((10, "warning"), (100, "ok"), (-1, "failure")):
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        builder = builder.not_valid_before(now - datetime.timedelta(days=400)).not_valid_after(now + datetime.timedelta(days=days, hours=1))
+        (tmp_path / "ca.pem").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        archive = {"kind": "dicomweb", "url": "https://127.0.0.1:9/x", "tls": {"ca": str(tmp_path / "ca.pem")}, "limits": {"attempts": 1}}
+        assert levels(Spec.model_validate({**spec.model_dump(mode="json"), "archive": archive}))["TLS"] == level
+
+
+def test_the_doctor_leaves_nothing_behind(spec: Spec) -> None:
+    list(examine(spec))
+    private = Path(spec.private.removeprefix("file://"))
+    assert [p for p in private.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.slow
+def test_the_command_says_it_all_and_exits_by_it(small_archive: Path, write_spec: Callable[..., Path]) -> None:
+    good = sallyport("doctor", write_spec(small_archive), "--json")
+    assert good.code == 0, good.out + good.err
+    assert {finding["check"] for finding in good.data} == set(CHECKS)
+    bad = sallyport("doctor", write_spec(Path("/nowhere")))
+    assert bad.code == 1
+    assert "FAIL" in bad.out
