@@ -32,6 +32,8 @@ class Served:
             if answer.status_code != 503:
                 break
             time.sleep(wait)
+        if answer.is_client_error:
+            raise httpx.HTTPStatusError(answer.text[:500], request=answer.request, response=answer)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
