@@ -6,14 +6,14 @@ A suite that is missing, raised, or left an expectation unevaluated holds the ca
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from expectations.docs import open_context, write_docs
 from expectations.results import RESULT_FORMAT, ROW, CheckRecord, SuiteRecord, copy_records
 from expectations.tables import tables_to_judge
 from tasks.model import GateVerdict, Receipt, Verdict
@@ -47,15 +47,16 @@ def judge(
     earlier: pa.Table | None = None,
     *,
     planned: pa.Table | None = None,
+    docs: Path | None = None,
 ) -> Judgement:
     """Judge a candidate's INSTANCES, FINDINGS and receipts against the policy; never raises over data, always answers.
 
     `receipts`: receipts, or a table with `study_key, instance_count, outcome_count, released_count`. `earlier`: rows of all
-    earlier releases. `planned`: RISK rows measured while the candidate was assembled. Approved only when all suites ran to
-    the end and no check blocks, quarantines, asks or broke.
+    earlier releases. `planned`: RISK rows measured while the candidate was assembled. `docs`: an empty folder that gets
+    great-expectations' Data Docs. Approved only when all suites ran to the end and no check blocks, quarantines, asks or broke.
     """
     tables, trouble = tables_to_judge(instances, findings, receipts, policy, earlier, planned)
-    records = tuple(_run_suite(name, tables, policy, trouble) for name in SUITE_NAMES)
+    records = _run_suites(tables, policy, trouble, docs)
     rows = [row for record in records for row in _verdict_rows(record, tables, policy)]
     reasons = tuple(sorted({f"{r.gate}: {r.measure} ({r.verdict})" for r in rows if r.verdict in HOLDING}))
     ran = tuple(r.suite for r in records if r.ran)
@@ -67,7 +68,18 @@ def judge(
     return Judgement(verdict, table, records, tables.get("risk", _no_risk()))
 
 
-def _run_suite(name: str, tables: Mapping[str, pa.Table], policy: Policy, trouble: Mapping[str, str]) -> SuiteRecord:
+def _run_suites(tables: Mapping[str, pa.Table], policy: Policy, trouble: Mapping[str, str], docs: Path | None) -> tuple[SuiteRecord, ...]:
+    try:
+        context = open_context(docs)
+    except Exception as error:
+        return tuple(SuiteRecord(name, False, (), type(error).__name__) for name in SUITE_NAMES)
+    records = tuple(_run_suite(context, name, tables, policy, trouble) for name in SUITE_NAMES)
+    if docs is not None:
+        write_docs(context, docs, records)
+    return records
+
+
+def _run_suite(context: Any, name: str, tables: Mapping[str, pa.Table], policy: Policy, trouble: Mapping[str, str]) -> SuiteRecord:
     """Run one suite; whatever goes wrong in it becomes a record of a suite that did not run."""
     try:
         from expectations.suites import SUITES
@@ -76,38 +88,25 @@ def _run_suite(name: str, tables: Mapping[str, pa.Table], policy: Policy, troubl
         for table_name, expectations_for in SUITES[name]:
             if table_name not in tables:
                 return SuiteRecord(name, False, (), trouble.get(table_name, "MissingTable"))
-            parts.append(_evaluate(name, table_name, tables[table_name], expectations_for(policy)))
+            parts.append(_evaluate(context, name, table_name, tables[table_name], expectations_for(policy)))
     except Exception as error:  # PRIVACY: only the class's name may leave; see tests/unit/test_gate_fails_closed.py
         return SuiteRecord(name, False, (), type(error).__name__)
     checks = tuple(c for part in parts for c in part.checks)
     return SuiteRecord(name, all(p.ran for p in parts), checks, next((p.trouble for p in parts if p.trouble), ""))
 
 
-def _evaluate(suite: str, table_name: str, table: pa.Table, expectations: list[Any]) -> SuiteRecord:
+def _evaluate(context: Any, suite: str, table_name: str, table: pa.Table, expectations: list[Any]) -> SuiteRecord:
     import great_expectations as gx
 
     for number, expectation in enumerate(expectations):
         expectation.meta = {**expectation.meta, "check": f"{suite}/{table_name}/{number}"}
     title = f"{suite}: {table_name}"
-    context = _context()
     source = context.data_sources.add_pandas(title).add_dataframe_asset(table_name)
     suite_of_table = context.suites.add(gx.ExpectationSuite(name=title, expectations=expectations))
     definition = gx.ValidationDefinition(name=title, data=source.add_batch_definition_whole_dataframe("whole"), suite=suite_of_table)
     context.validation_definitions.add(definition)
     answer = definition.run(batch_parameters={"dataframe": _frame(table)}, result_format=dict(RESULT_FORMAT))
     return copy_records(suite, expectations, answer.results)
-
-
-def _context() -> Any:
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx
-
-    # PRIVACY: the library logs values of the columns it judges at levels below this one (tests/leaks/test_gate_canary.py).
-    for name in ("great_expectations", "great_expectations.data_context.types.base"):  # the second sets its own level
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    return context
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:

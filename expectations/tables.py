@@ -17,6 +17,7 @@ from tasks.policy.gates import GatePolicy
 from tasks.risk import measure_risk
 from tasks.scan import hold_reason
 
+FINDING_GATES = ("T1", "T1x", "T2", "T3", "T5", "T6", "T7", "T10", "T")
 SETTLED = ("no face", "defaced", "already defaced", "not applicable")
 RECEIPTS = pa.schema(
     [
@@ -68,7 +69,8 @@ def instances_to_judge(instances: pa.Table, policy: Policy) -> pa.Table:
 def receipts_to_judge(receipts: Sequence[Receipt] | pa.Table, instances: pa.Table) -> pa.Table:
     """Return one row per receipt, and one per study of the candidate that has none, with the objects in the candidate."""
     rows = receipts.select(RECEIPTS.names).to_pylist() if isinstance(receipts, pa.Table) else [_counts(r) for r in receipts]
-    in_candidate = Counter(instances["study_key"].to_pylist())
+    counted_rows = instances.group_by("study_key").aggregate([([], "count_all")])
+    in_candidate = Counter(dict(zip(counted_rows["study_key"].to_pylist(), counted_rows["count_all"].to_pylist(), strict=True)))
     without = [
         {"study_key": key, "instance_count": 0, "outcome_count": 0, "released_count": 0}
         for key in sorted(set(in_candidate) - {r["study_key"] for r in rows})
@@ -78,16 +80,32 @@ def receipts_to_judge(receipts: Sequence[Receipt] | pa.Table, instances: pa.Tabl
 
 
 def findings_to_judge(findings: pa.Table, instances: pa.Table, policy: GatePolicy) -> pa.Table:
-    """Return the findings that concern the candidate (its objects, or a whole study), each with whether its object is held."""
-    ours = set(instances["SOPInstanceUID"].to_pylist()) | {""}
-    table = findings.filter(pc.is_in(findings["sop_instance_uid"], value_set=pa.array(sorted(ours), pa.string())))
+    """Return the findings that concern the candidate (its objects, or a whole study), and per gate whether each holds its object.
+
+    A finding whose rule names no known gate counts for all of them together (`T_holds`).
+    """
+    uids = findings["sop_instance_uid"]
+    concerned = pc.or_(pc.is_in(uids, value_set=instances["SOPInstanceUID"].combine_chunks()), pc.equal(uids, ""))
+    table = findings.filter(concerned)
+    rows = table.to_pylist()
     by_object: dict[str, list[Finding]] = defaultdict(list)
-    for row in table.to_pylist():
+    for row in rows:
         by_object[row["sop_instance_uid"]].append(Finding(**row))
     held = {uid for uid, of_object in by_object.items() if hold_reason(of_object, policy) is not None}
-    uids = table["sop_instance_uid"]
-    holds = pc.is_in(uids, value_set=pa.array(sorted(held), pa.string()))
-    return table.append_column("holds", holds).append_column("SOPInstanceUID", uids)
+    alone = [hold_reason([Finding(**row)], policy) is not None for row in rows]
+    # Findings that hold only together count each: an object is held for a reason that somebody can look up.
+    together = held - {row["sop_instance_uid"] for row, holds in zip(rows, alone, strict=True) if holds}
+    holds = [one or row["sop_instance_uid"] in together for row, one in zip(rows, alone, strict=True)]
+    gates = [_gate_of(row["rule"]) for row in rows]
+    for gate in FINDING_GATES:
+        flags = [h and g == gate for h, g in zip(holds, gates, strict=True)]
+        table = table.append_column(f"{gate}_holds", pa.array(flags, pa.bool_()))
+    return table.append_column("SOPInstanceUID", table["sop_instance_uid"])
+
+
+def _gate_of(rule: str) -> str:
+    gate = rule.split(".", 1)[0]
+    return gate if gate in FINDING_GATES else "T"
 
 
 def _in_candidate(receipts: pa.Table) -> pa.Table:
@@ -105,5 +123,5 @@ def _counts(receipt: Receipt) -> dict[str, str | int]:
 
 def _with_count(table: pa.Table, by: str, counted: str, name: str) -> pa.Table:
     counts = table.group_by(by).aggregate([(counted, "count_distinct")])
-    of_row = dict(zip(counts[by].to_pylist(), counts[f"{counted}_count_distinct"].to_pylist(), strict=True))
-    return table.append_column(name, pa.array([of_row[v] for v in table[by].to_pylist()], pa.int64()))
+    at = pc.index_in(table[by], value_set=counts[by].combine_chunks())
+    return table.append_column(name, pc.take(counts[f"{counted}_count_distinct"], at))

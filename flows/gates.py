@@ -6,7 +6,9 @@ What is measured is in `tasks/risk`, what is judged in `expectations`, what peop
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +17,7 @@ import pyarrow.compute as pc
 from flows.review import this_operator
 from flows.session import Session
 from tasks import private
-from tasks.candidates import keep_judgement
+from tasks.candidates import keep_docs, keep_judgement
 from tasks.model import Receipt, Status, Verdict
 from tasks.publish.candidate import Candidate, freeze_candidate, read_table
 from tasks.publish.canonical import readable_json
@@ -93,7 +95,10 @@ def judge_candidate(session: Session, candidate: Candidate, receipts: Sequence[R
     planned = _plan(session, candidate)
     measures = pa.Table.from_pylist(planned["measures"], schema=RISK) if planned else None
     earlier = read_earlier(session.public)
-    judgement = judge(instances, findings, receipts, session.rules.policy, candidate.root, earlier, planned=measures)
+    with tempfile.TemporaryDirectory(prefix="sallyport-docs-") as folder:
+        docs = Path(folder)
+        judgement = judge(instances, findings, receipts, session.rules.policy, candidate.root, earlier, planned=measures, docs=docs)
+        keep_docs(session.private, candidate.candidate_id, docs)
     suites = [record.as_dict() for record in judgement.records]
     verdict, verdicts = judgement.verdict, judgement.verdicts
     keep_judgement(session.private, candidate.candidate_id, verdict, verdicts, judgement.risk, suites, this_operator())

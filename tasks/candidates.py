@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -57,6 +58,15 @@ def keep_judgement(
     private.put(f"{prefix}suites.json", readable_json(list(suites)))
     judged = {**asdict(verdict), "operator": operator, "judged_at": datetime.now(UTC).replace(microsecond=0).isoformat()}
     private.put(f"{prefix}verdict.json", readable_json(judged))
+
+
+def keep_docs(private: Store, candidate_id: str, folder: Path) -> None:
+    """Put great-expectations' Data Docs beside the candidate, in place of those of an earlier judgement."""
+    prefix = f"candidates/{candidate_id}/data_docs/"
+    for key in list(private.keys(prefix)):
+        private.delete(key)
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        private.put(prefix + path.relative_to(folder).as_posix().replace(" ", "_").replace(":", ""), path)
 
 
 def read_candidate_table(private: Store, candidate_id: str, name: str) -> pa.Table:

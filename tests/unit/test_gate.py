@@ -56,6 +56,7 @@ DEFECTS = [
     ("one patient", clean_candidate(1), "K1"),
     ("no patient", [], "I2"),
 ]
+FOUND = [(f"{gate}.rule", gate) for gate in ("T1", "T1x", "T2", "T3", "T5", "T6", "T7", "T10")] + [("something.new", "T")]
 
 
 @pytest.mark.parametrize(("rows", "gate"), [d[1:] for d in DEFECTS], ids=[d[0] for d in DEFECTS])
@@ -63,6 +64,18 @@ def test_a_defect_holds_the_candidate(rows, gate):
     judgement = judged(rows)
     assert not judgement.verdict.approved
     assert gate in held_by(judgement)
+
+
+@pytest.mark.parametrize(("rule", "gate"), FOUND)
+def test_a_finding_holds_under_the_name_of_its_gate(rule, gate):
+    rows = clean_candidate()
+    judgement = judged(rows, findings(finding(rows[0]["SOPInstanceUID"], rule)))
+    assert held_by(judgement) == {gate}
+
+
+def test_findings_below_the_line_hold_nothing():
+    rows = clean_candidate()
+    assert judged(rows, findings(finding(rows[0]["SOPInstanceUID"], "P1.ocr.removed", score=0.0))).verdict.approved
 
 
 def test_a_finding_holds_its_object_by_its_released_uid():
