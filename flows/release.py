@@ -53,7 +53,7 @@ def release(spec: Spec, study_keys: list[str] | None = None, dry_run: bool = Fal
         except ReleaseError as error:
             return Failed(message=str(error), data=error)
         except Exception as error:
-            # PRIVACY: a message may hold a value; the class does not (tests/leaks/test_channels.py).
+            # PRIVACY: a message may hold a value; the class does not (tests/leaks/test_canaries.py).
             broken = ReleaseError("release", f"stopped by {type(error).__name__}", "run it again; report it if it stays")
             return Failed(message=str(broken), data=broken)
     if summary.failed_instances:

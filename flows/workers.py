@@ -27,7 +27,7 @@ def connect(workers: Workers, scratch: Path) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
-    # PRIVACY: Dask logs keys and reprs only; its spill directory is inside scratch (tests/leaks/test_channels.py).
+    # PRIVACY: Dask logs keys and reprs only; its spill directory is inside scratch (tests/leaks/test_canaries.py).
     logging.getLogger("distributed").setLevel(logging.ERROR)
     if workers.scheduler:
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,8 @@ from tasks.secret import Secret
 
 T = TypeVar("T")
 
-# PRIVACY: pydicom's warnings and debug messages carry values (tests/leaks/test_channels.py).
+# PRIVACY: pydicom's warnings and debug messages carry values (tests/leaks/test_canaries.py).
+warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 logging.getLogger("pydicom").propagate = False
 
@@ -184,7 +186,7 @@ def _whole(done: list[T] | Reason, count: int) -> list[T] | None:
 def _guarded(step: Callable[[], T], reason: Reason) -> tuple[T | Reason, str]:
     """Run one step; what goes wrong with an object becomes its reason. Machine trouble is passed on.
 
-    PRIVACY: the exception's message may hold a value; only its class survives (tests/leaks/test_channels.py).
+    PRIVACY: the exception's message may hold a value; only its class survives (tests/leaks/test_canaries.py).
     """
     try:
         return step(), ""
