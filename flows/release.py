@@ -26,12 +26,13 @@ from tasks.archive import open_archive
 from tasks.errors import HeldError, ReleaseError
 from tasks.model import Receipt, Status, StudyRef, Verdict
 from tasks.publish.candidate import Candidate, read_table
+from tasks.publish.canonical import canonical_json
 from tasks.publish.release import publish_candidate
 from tasks.publish.signing import open_signer
 from tasks.publish.verify import verify
 from tasks.registry import check_consent
 from tasks.spec import Spec
-from tasks.study_job import work_id
+from tasks.study_job import rules_id, work_id
 
 Observer = Callable[[str, int, int], None]
 """Told (stage, done, total); the command line draws a progress bar from it."""
@@ -39,6 +40,8 @@ Observer = Callable[[str, int, int], None]
 observer: ContextVar[Observer] = ContextVar("observer", default=lambda _stage, _done, _total: None)
 
 _SHARD = 2_000
+
+COHORT_KEY = "vault/cohort.json"
 
 
 @flow(name="release", flow_run_name="release-{spec.dataset}", persist_result=False, validate_parameters=True)
@@ -79,9 +82,12 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     receipts = reconcile(asked, [*done, *fresh])
     private.put_receipts_index(session.private, {**known, **{r.study_key: r for r in receipts}}.values())
     artifacts.receipts_table(receipts)
-    everything = receipts if study_keys is None else list({**known, **{r.study_key: r for r in receipts}}.values())
+    absent = still_released(session, asked, known, whole_cohort=study_keys is None)
+    if absent and study_keys is None:
+        log.warning("%d released studies are no longer in the archive; they stay in the release until they are withdrawn", len(absent))
+    everything = [*receipts, *absent]
     candidate, suppressed = stage["assemble"](session, everything)
-    summary = summarise(session.run_id, asked, receipts, pulled=len(todo), suppressed_patients=suppressed)
+    summary = summarise(session.run_id, asked, receipts, pulled=len(todo), suppressed_patients=suppressed, absent=len(absent))
     if candidate is None:
         return summary.held("nothing_to_release")
     verdict, verdicts = stage["judge"](session, candidate, everything)
@@ -137,6 +143,26 @@ def split_known(session: Session, asked: Sequence[StudyRef], known: dict[str, Re
         else:
             todo.append(ref)
     return done, todo
+
+
+def still_released(session: Session, asked: Sequence[StudyRef], known: dict[str, Receipt], *, whole_cohort: bool) -> list[Receipt]:
+    """Return the receipts of released studies that were not asked for now but still belong to the dataset.
+
+    A study that is gone from the archive does not vanish silently from the release; one that a changed cohort no longer asks
+    for does. Receipts under other rules are worth nothing: their bytes cannot be made again.
+    """
+    cohort = canonical_json([session.spec.cohort.model_dump(mode="json"), session.spec.archive.model_dump(mode="json")])
+    same_cohort = True
+    if whole_cohort:
+        try:
+            same_cohort = session.private.get(COHORT_KEY) == cohort
+        except KeyError:
+            same_cohort = False
+        session.private.put(COHORT_KEY, cohort)
+    present = {ref.study_key for ref in asked}
+    rules = rules_id(session.rules)
+    gone = [r for key, r in known.items() if key not in present and r.status is Status.RELEASED and r.rules_id == rules]
+    return sorted(gone, key=lambda r: r.study_key) if same_cohort else []
 
 
 def process_shard(session: Session, client: Any, refs: Sequence[StudyRef], offset: int, total: int) -> list[Receipt]:

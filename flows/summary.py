@@ -22,6 +22,7 @@ class ReleaseSummary:
     objects_by_status: dict[str, int]
     objects_by_reason: dict[str, int]
     suppressed_patients: int = 0
+    absent_studies: int = 0  # released earlier, no longer in the archive; still in the release
     dry_run: bool = False
     candidate_id: str = ""
     approved: bool = False
@@ -68,6 +69,7 @@ def summarise(
     *,
     pulled: int,
     suppressed_patients: int = 0,
+    absent: int = 0,
     dry_run: bool = False,
 ) -> ReleaseSummary:
     """Count the receipts of a run; objects are counted by status and, where one is given, by reason."""
@@ -87,5 +89,6 @@ def summarise(
         dict(sorted(by_status.items())),
         dict(sorted(by_reason.items())),
         suppressed_patients,
+        absent,
         dry_run,
     )

@@ -208,6 +208,7 @@ class Receipt:
     finding_count: int = 0
     seconds: float = 0.0
     detail: str = ""  # exception class name at most, never its message
+    rules_id: str = ""  # digest of policy, version and key: what a study that left the archive is still worth
 
 
 @dataclass(frozen=True, slots=True)

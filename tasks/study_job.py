@@ -49,6 +49,11 @@ def software_version() -> str:
         return "0.1.0"
 
 
+def rules_id(rules: Rules) -> str:
+    """Return the digest of what decides released bytes beside the study itself."""
+    return private.work_id("", rules.policy.sha256, software_version(), rules.secret.key_id, rules.dataset)
+
+
 def work_id(ref: StudyRef, rules: Rules) -> str:
     """Return the digest of the work that this study needs under these rules."""
     cap = ref.patient_last_study_date  # decides whether earlier ages are capped
@@ -79,7 +84,7 @@ def process_study(ref: StudyRef, job: Job) -> Receipt:
         receipt = failed_receipt(ref, work, failure_of(error), type(error).__name__)
     except Exception as error:
         receipt = failed_receipt(ref, work, Reason.INTERNAL_ERROR, type(error).__name__)
-    receipt = _timed(receipt, time.monotonic() - started)
+    receipt = replace(receipt, seconds=round(time.monotonic() - started, 3), rules_id=rules_id(job.rules))
     try:
         private.put_receipt(store, receipt)
     except OSError as error:
@@ -166,7 +171,3 @@ def _watchdog(ref: StudyRef, work: str, job: Job, store: Store) -> Iterator[None
 
 def _timeout_mark(job: Job) -> str:
     return f"timed out in run {job.run_id}"
-
-
-def _timed(receipt: Receipt, seconds: float) -> Receipt:
-    return replace(receipt, seconds=round(seconds, 3))

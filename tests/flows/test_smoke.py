@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tasks.publish.store import open_store
 from tasks.publish.verify import verify
@@ -32,3 +35,23 @@ def test_an_archive_becomes_a_verified_release_and_a_second_run_changes_nothing(
     assert second.data["pulled"] == 0
     assert second.data["changed"] is False
     assert tree(public) == before
+
+
+@pytest.mark.slow
+def test_the_same_secret_gives_the_same_bytes_on_any_number_of_workers_and_a_lost_study_stays(
+    small_archive: Path, write_spec: Callable[..., Path], tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    shutil.copytree(small_archive, archive)
+    specs = [write_spec(archive, name=f"with-{n}", workers=n) for n in (1, 2)]
+    for spec in specs:
+        ran = sallyport("release", spec, "--json")
+        assert ran.code == 0, ran.err
+    one, two = (tree(tmp_path / f"with-{n}" / "public") for n in (1, 2))
+    assert one == two
+    shutil.rmtree(next(p for p in sorted(archive.iterdir()) if p.name != "export (copy)"))
+    again = sallyport("release", specs[0], "--json")
+    assert again.code == 0, again.err
+    assert again.data["absent_studies"] == 1, "a study deleted in the archive does not vanish silently"
+    assert again.data["changed"] is False
+    assert tree(tmp_path / "with-1" / "public") == one
