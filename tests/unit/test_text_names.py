@@ -95,9 +95,9 @@ def test_eponyms_and_terms_stay(value: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("Transferred from Brandovich General Hospital with hematoma", "Transferred from  with hematoma"),
-        ("Klinikum Großhadern, Befund folgt", ", Befund folgt"),
-        ("vue à l'Hôpital Lariboisière", "vue à l'"),
+        ("Transferred from Brandovich General Hospital with hematoma", "Transferred from Hospital with hematoma"),
+        ("Klinikum Großhadern, Befund folgt", "Klinikum , Befund folgt"),
+        ("vue à l'Hôpital Lariboisière", "vue à l'Hôpital "),
         ("lives at 319 Brandovich Ave", "lives at "),
         ("call 617-555-0123 with results", "call  with results"),
         ("mail to j.doe@example.org please", "mail to  please"),

@@ -112,8 +112,7 @@ class TextCleaner:
         yield from find_dates(text, self._makers_dates if style == "makers" else self._dates)
         if style != "makers":
             yield from _found_by_patterns(text.value)
-        if style == "prose":
-            yield from find_lone(text)
+            yield from find_lone(text, prose=style == "prose")
         if self._strict:
             yield from find_unknown(text)
 

@@ -40,7 +40,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("ssn", r"(?P<all>(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-]))"),
         ("ssn", r"\b(?:ssn|ss#|social(?:\s+security)?(?:\s+(?:no|number|#))?|svnr|ahv|nir|nhs|chi|bsn|dni|nie|curp|cpf|rut|codice\s+fiscale|personnummer|cpr|medicare|tax\s?id)"
                 r"(?:\.|\s?(?:no|nr|number|#))?\.?\s*[:=#]?\s*(?P<all>(?:[a-z]{1,6}\s?)?\d[\d .\-/]{2,16}\d[a-z]?)(?!\w)"),
-        ("id", r"\b(?:mrn|m\.r\.n\.?|med(?:ical)?\.?\s?rec(?:ord)?s?|mr\s?(?=#|no|num)|hosp(?:ital)?\s?(?=#|no|num|id)|pat(?:ient|ienten|iente)?[\s._-]?(?:id|nr|no|num(?:ber)?|#)|pid|pt\s?id|pt\s?#|unit\s?(?=#|no)|"
+        ("id", r"\b(?:mrn|m\.r\.n\.?|med(?:ical)?\.?\s?rec(?:ord)?s?|mr\s?(?=#|no|num)|ref(?:erence)?\s?(?=#|no|num)|(?:health|id|insurance)\s?card|hosp(?:ital)?\s?(?=#|no|num|id)|pat(?:ient|ienten|iente)?[\s._-]?(?:id|nr|no|num(?:ber)?|#)|pid|pt\s?id|pt\s?#|unit\s?(?=#|no)|"
                r"chart|case|file|record|visit|encounter|csn|har|fin|acct?|account|accession|acc|accn|access\.?|order|ord|req(?:uisition)?|exam\s?(?=#|id|no|num)|study\s?(?=#|id|no|num)|specimen|path(?:ology)?\s?(?=#|no|num)|"
                r"episode|admission|adm|invoice|claim|policy|member|subscriber|insurance|versicherten|kassen|fall|aufnahme|auftrag|akte|dossier|ipp|nip|nda|historia|expediente|nhc|prontu[a]rio|registro|cartella|bestelling|opdracht|"
                r"license|licence|lic|npi|dea|badge|employee|passport|pass|visa|vin|plate|serial|s/n|sn|ser|device\s?id|asset|imei|udi|lot|subject|subj|participant|screening|enrol(?:l)?ment|randomi[sz]ation|id|identifier|"
@@ -52,6 +52,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("number", r"(?P<all>(?<![\w.,])(?:\d{2,6}-){1,3}\d{4,8}(?![\w]|[-.]\d))"),
         ("number", r"(?P<all>(?<![\w.,+])(?<!\d[-/ ])\d{7,}(?![\w]|[.,]\d)(?!\s?(?:mm|cm|ms|hz|khz|mhz|bq|kbq|mbq|counts|cts|ohm|units?|%)\b))"),
         ("number", r"(?P<all>(?<![a-z0-9])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{16,}(?![a-z0-9]))"),
+        ("user", r"\b(?:by|from)\s+(?P<all>[a-z]{4,}[._]?\d{1,4}|[a-z]{2,}[._][a-z]{3,}\d*)(?![\w/])"),
         ("zip", r"\b(?:zip(?:\s?code)?|postal(?:\s?code)?|postcode|plz|cp|cap)\s*[:=]?\s*(?P<all>[a-z]{0,2}-?\d[\w -]{2,8}\w)"),
         ("zip", r"(?<![\w])(?P<all>[a-z]{1,2}\d[a-z\d]?\s\d[abd-hjlnp-uw-z]{2})(?!\w)"),
         ("user", r"\b(?:user\s?(?:name|id)?|login|logon|logged\s+in(?:\s+as)?|account|uid|operator\s?id|opid|sign(?:ed)?\s?on)(?:\s*[:=]\s*|\s+(?=[a-z.]*\d|[a-z]+[._][a-z]))(?P<all>[\w.@\\-]{2,40})"),

@@ -39,7 +39,7 @@ _CITY = re.compile(
 )
 _GERMAN_CITY = re.compile(r"(?<![\w.,-])(?P<all>(?:[a-z]{1,2}-)?\d{5}\s+(?P<city>[^\W\d_][^\W\d_.-]{2,}))")
 _LIVES = re.compile(
-    r"(?:\blives?\s+(?:in|at|near)|\bliving\s+(?:in|at)|\bresid(?:es|ing|ent)\s+(?:in|of|at)|\bborn\s+in|\bmoved\s+(?:from|to)|\btransfer(?:red)?\s+(?:from|to)|\bcomes\s+from|\bnative\s+of|\bvisiting\s+from|\btravel(?:l?ed)?\s+(?:from|to)|\bwohnhaft\s+in|\bwohnt\s+in|\baus|\bhabite\s+a|\bvive\s+en|\bnatural\s+de|\babita\s+a|\bwoont\s+in"
+    r"(?:\blives?\s+(?:alone\s+)?(?:in|at|near)|\bliving\s+(?:in|at)|\bresid(?:es|ing|ent)\s+(?:in|of|at)|\bborn\s+in|\bmoved\s+(?:from|to)|\btransfer(?:red)?\s+(?:from|to)|\bcomes\s+from|\bnative\s+of|\bvisiting\s+from|\btravel(?:l?ed)?\s+(?:from|to)|\bwohnhaft\s+in|\bwohnt\s+in|\baus|\bhabite\s+a|\bvive\s+en|\bnatural\s+de|\babita\s+a|\bwoont\s+in"
     r"|\baddress\s*:?|\badresse\s*:?|\bdireccion\s*:?|\bindirizzo\s*:?|\boutside\s+(?:study|imaging|films?|ct|mri)\s+(?:from|at)|\bprior\s+(?:study|imaging|ct|mri|exam)\s+at|\bperformed\s+at|\bscanned\s+at|\badmitted\s+(?:to|at)|\bseen\s+at|\breferred\s+(?:from|to)|\bworks?\s+(?:at|for)|\bemployed\s+(?:at|by)|\bemployer\s*:?)\s+(?P<all>.{2,60})"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
@@ -50,12 +50,12 @@ def find_places(text: Text) -> Iterator[Span]:
     low = text.low
     for match in _HEAD.finditer(low):
         start = _proper_before(text, match.start())
-        if start is not None:
-            yield Span(text.place(start), text.place(match.end()), "institution")
+        if start is not None:  # the head word itself names nobody, and says what was cut
+            yield Span(text.place(start), text.place(match.start()), "institution")
     for match in _PREFIX.finditer(low):
         end = _proper_after(text, match.end())
         if end:
-            yield Span(text.place(match.start()), text.place(end), "institution")
+            yield Span(text.place(match.end()), text.place(end), "institution")
     for match in _CJK_HEAD.finditer(text.value):
         yield Span(match.start(), match.end(), "institution")
     for match in _STREET.finditer(low):
@@ -105,6 +105,12 @@ def _proper_before(text: Text, end: int) -> int | None:
         ):
             break
         word = match[0].removesuffix("'s").strip(".")
+        if (
+            re.search(r"\b(?:st\.?|saint|san|santa|sankt|mount|mt\.?)\s?$", text.low[max(0, match.start() - 8) : match.start()])
+            and written[:1].isupper()
+        ):
+            proper, start, last = True, match.start(), match.start()
+            continue
         if word in ("at", "from", "to", "in", "by", "see", "via") or (
             is_clinical(word) and word not in GENERIC_PLACE_WORDS and len(word) > 2 and word not in ("may", "mount", "st")
         ):

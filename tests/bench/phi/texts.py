@@ -1,7 +1,7 @@
 """Sentences with gaps for identifiers: what fills a gap must go, every other word must stay.
 
 Two splits: the engine may be tuned on `TUNE`, never on `HELD_OUT`; the reported numbers are those of `HELD_OUT`.
-Slots: {last} {first} {LAST} {f} patient's own; {id} {acc} own numbers; {dob} {d:%form} days; {other} {othergiven} {ini} people whom
+Slots: {last} {first} {LAST} {f} patient's own; {id} {acc} own numbers; {dob} {d:%form} days; {other} {OTHER} {lother} {othergiven} {ini} people whom
 only the text knows; {phone} {mrn} {email} {hosp} {street} {city} {ssn} {age90}.
 """
 
@@ -75,6 +75,99 @@ radiologist {other} recommends biopsy
 uploaded by user {user} to workstation
 images sent to www.{user}.org for second opinion
 reviewed with Prof. {other} in tumor board
+Pt. {last}, {first} (MRN {id}) seen by Dr. {other} on {d:%m/%d/%Y} at {hosp}.
+{LAST} {FIRST} 55Y M CT CHEST W CONTRAST
+Referring: {other}, A.
+REF PHYS DR {OTHER}
+Ref. MD: {other}
+Done at bedside by K. {other} RT(R)
+history of fall per {othergiven} {other} (caregiver)
+Kommentar: Pat. {last} nicht nüchtern
+Name: {last} Vorname: {first} Geb: {dob:%d.%m.%Y}
+patient's daughter {othergiven} {other}, tel {phone}
+dr. {lother} wants a stat read
+seen by {lother} in clinic
+SEEN BY DR {OTHER}, NEXT VISIT {d:%d%b%Y}
+Technician {OTHER}
+Technologist {other}/{ini}
+RAD TECH: {OTHER}
+{othergiven} {other} PA-C called with results
+Discussed w/ Dr {other} at 10:45 AM
+D/W {other} MD
+Results given to {other}, NP
+Paged Dr. {other} x2 no answer
+{other}, MD / {other}, DO
+Dictated by: {othergiven} {other}, M.D. Transcribed: {d:%m/%d/%Y} 08:12
+Attending Physician: {other}, {othergiven} R
+ATTENDING: {OTHER}
+Copies to: Dr. {other} and Dr. {other}
+Prior exam dated {d:%m/%d/%y} from {hosp} is compared
+since {d:%b %Y} progressive weakness
+accident on {d:%d.%m.%y}, whiplash
+First MRI {d:%Y/%m/%d}, second MRI {d:%Y/%m/%d}
+tumor resected {d:%B %Y}
+operated {d:%d %B %Y} by Prof {other}
+admission date: {d:%Y-%m-%d}; discharge {d:%Y-%m-%d}
+EXAM DATE:{d:%m%d%Y} LMP unknown
+employee id {mrn}, exposure at work
+Case number {acc}, forensic
+visit # {mrn} infusion
+ref# {mrn} prior authorization approved
+Order {mrn} modified to include pelvis
+Health card {mrn} verified
+medicare no. {mrn}
+pt phone: {phone}; leave message
+Tel. +49 89 {mrn}-{d:%d} Sekretariat
+M/ {email} or fax {phone}
+IP 10.{d:%d}.{d:%m}.{d:%d} ae title mismatch
+{street}, apt 4B
+lives alone in {city}
+from {city}, traveling
+born in {city} and raised abroad
+works at {city} Steel as a welder
+referred from {hosp} ED
+{hosp} #2 scanner down, moved to MR3
+Universitätsklinikum {city}, Abteilung Radiologie
+CHU de {city}, service de radiologie
+Hospital {city}, servicio de urgencias
+Ospedale {city}, reparto ortopedia
+{age90} y.o. F w/ CHF
+{age90}-year-old male with stroke
+pt is {age90}, frail
+Frau {last}, 45 Jahre, Kopfschmerzen
+Monsieur {last} se plaint de douleurs
+Señor {last} presenta tos
+Signora {last}, dolore al ginocchio
+de heer {last}, hoofdpijn
+Herrn {last}s Aufnahme vom {d:%d.%m.%Y}
+Hausarzt: Dr. {other}, {city}
+Dr. {other} – bitte um Rückruf
+Médecin traitant: Dr {other}
+Dra. {other} solicita ecografía
+Medico curante: dott. {other}
+Пациент {last}, головная боль
+accompanied by brother {othergiven}
+his wife, {othergiven}, noted confusion
+parents {othergiven} and {othergiven} present
+sister's name is {othergiven}
+interpreter {othergiven} {other} used
+social worker: {other}
+Entered by {user} at 12:01
+login={user} station 4
+verified by {ini} {d:%m/%d/%Y}
+{ini}/{ini} {d:%m/%d/%y}
+Tech initials: {ini}
+TECH-{ini}
+QC {ini}
+INJ BY {ini}
+image reviewed with pt {first}
+{first}'s follow up in 6 months
+Re: {last}, {first}; DOB: {dob:%m-%d-%Y}; MR#: {id}
+{last}{first} left wrist
+{id} {LAST} CXR
+^{LAST}^{FIRST}^^ NECK
+{id}-{d:%Y%m%d} T1 POST
+{acc}/{id} US thyroid
 dictated: {other} transcribed: {ini}
 """
 
@@ -223,8 +316,9 @@ def _filled(people: People, number: int, line: str) -> Sentence:
                 value = f"{dob:{form}}"
             case "d":
                 value = f"{people.day(1995, 2011):{form}}"
-            case "other":
-                value = people.surname()
+            case "other" | "OTHER" | "lother":
+                name = people.surname()
+                value = {"other": name, "OTHER": name.upper(), "lother": name.lower()}[slot]
             case "othergiven":
                 value = people.given()
             case "ini":

@@ -1,0 +1,49 @@
+# ruff: noqa: E501, SIM905 - a row of the table is one pattern; word lists read as prose
+"""What announces a person's name in text: titles before it, roles and verbs before it, degrees after it.
+
+How the name itself is read does not belong here (`persons`).
+"""
+
+from __future__ import annotations
+
+import re
+
+TITLE = re.compile(
+    r"(?<![^\W_])(?P<t>dr(?:a|s)?|doctor|doktor|docteur|dottor(?:e|essa)?|dott(?:\.?ssa)?|prof(?:essor|essora|esseur|\.ssa)?|pd|oa|oarzt|mr|mrs|ms|miss|mister|mssrs|sir|lady|herrn?|frau|hr|fr"
+    r"|mme|mlle|madame|monsieur|mons|signora?|senhora?|heer|sra?|srta|senora?|don|dona|sig(?:\.?ra|nor|nora)?|dhr|mevr|mevrouw|meneer|pan|pani|rev(?:erend)?|father|sister|schwester|pfleger|nurse|capt|col|sgt|lt|maj"
+    r"|доктор|д-р|г-н|г-жа|проф|врач|κ|δρ|د|الدكتور|دكتور|ד\"ר|דר|פרופ)(?P<dot>\.?)(?P<gap>(?:\s*(?:med|dent|rer\.?\s?nat|phil|habil|univ|prof|dr|ing|dipl)(?:\.|(?=\s)))*\s*)(?=[^\W\d_])"
+)
+STRONG_TITLES = frozenset(
+    "dr dra drs doctor doktor docteur prof professor mr mrs herr herrn frau mme mlle madame monsieur signor signora senor senora senhor senhora heer mevrouw dhr mevr senora srta доктор д-р г-н г-жа".split()
+)
+CUE = re.compile(
+    r"(?<![^\W_])(?:"
+    r"(?:seen|read|reported|dictated|signed|referred|ordered|performed|requested|reviewed|approved|verified|authored|transcribed|interpreted|scanned|done|acquired|entered|electronically\s+signed"
+    r"|finalized|finalised|dictated|transcribed|edited|obtained|supervised|assisted|accompanied|prepared|written|confirmed|checked|injected|cannulated|consented|witnessed|explained|operated|administered|attended|examined|brought(?:\s+in)?)\s+by"
+    r"|discussed\s+with|spoke\s+(?:to|with)|informed|notified|paged|called\s+to|results?\s+(?:called\s+)?to|relayed\s+to|communicated\s+(?:to|with)|reported\s+to|per|attn|attention|c/o|cc|fao|contact|ask\s+for|under\s+care\s+of"
+    r"|befundet\s+von|gelesen\s+von|uberwiesen\s+von|durchgefuhrt\s+von|unterschrieben\s+von|vidiert|gez|veranlasst\s+von|zuweiser|einsender|hausarzt|oberarzt|assistenzarzt|mta|mtra|mtr"
+    r"|lu\s+par|vu\s+par|realise\s+par|adresse\s+par|prescrit\s+par|signe\s+par|demande\s+par|medecin|informado\s+por|realizado\s+por|solicitado\s+por|firmado\s+por|remitido\s+por|medico|letto\s+da|refertato\s+da|eseguito\s+da|inviato\s+da"
+    r"|tech(?:nologist|nician|nologue)?|rad(?:iologist|iographer|iologe|iologo|iologue)?|operator|performing\s+physician|physician|phys|attending|resident|fellow|surgeon|consultant|registrar|sonographer|nurse|rn|md|social\s+worker|interpreter|translator|chaplain|therapist|dietitian|case\s+manager|dictator|transcriptionist|reader|reviewer|author|requester|referrer"
+    r"|ref(?:erring)?(?:\s+(?:md|dr|phys(?:ician)?|provider))?|ordering(?:\s+(?:md|dr|provider))?|pcp|gp|provider|signed|dictated|transcribed|verified|reported|typed|initials?|scanned|user"
+    r"|patient(?:\s+name|in|en)?|pat|pt|name|surname|last\s?name|first\s?name|subject\s+name|nom|nombre|prenom|apellidos?|nome|cognome|nachname|vorname|familienname"
+    r"|(?:his|her|their|the\s+patient'?s?|pt'?s?)?\s*(?:mother|father|wife|husband|spouse|partner|son|daughter|brother|sister|sibling|uncle|aunt|grand(?:mother|father|son|daughter)|guardian|parents?|boyfriend|girlfriend|fiance|roommate|in-law|caregiver|carer|friend|neighbou?r|next\s+of\s+kin|nok|emergency\s+contact|mutter|vater|ehefrau|ehemann|tochter|sohn|bruder|schwester|mere|pere|epouse|epoux|fils|fille|madre|padre|esposa|esposo|hija|hijo|moglie|marito|figlia|figlio)"
+    r"|患者(?:名|氏名)?|氏名|姓名|医師|医生|환자명?|성명|이름|пациент(?:ка)?|ф\.?и\.?о|врач|имя|фамилия|ασθενης|ονομα|المريض|اسم|שם|המטופל"
+    r")(?P<sep>\s*[:=#/-]\s*\(?|\s*\(\s*|\.\s?:?\s*|\s+(?:is\s+|was\s+|named\s+|called\s+|from\s+)?|\s*,\s*(?=[A-Z]?)|(?=[\u3040-\u9fff\uac00-\ud7af]))"
+)
+DEGREE = re.compile(
+    r"(?P<sep>,?\s+|,)\(?(?:m\.?d|d\.?o|ph\.?d|r\.?n|rt\s?\(r\)(?:\(\w+\))*|r\.?t|arrt|facr|frcr|mbbs|mbchb|msc|bsc|pa-c|pa|np|crnp|aprn|fnp|rdms|rdcs|rvt|cnmt|dds|dmd|pharmd|dvm|fracr|mrcp|facc)\b\.?"
+)
+DEGREE_HERE = re.compile(r"(?:m\.\s?d|d\.\s?o|ph\.\s?d|r\.\s?n|r\.\s?t)\b")
+WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*(?:-[^\W\d_]+(?:['’][^\W\d_]+)*)*")
+INITIALS = re.compile(r"(?:[^\W\d_]\.?){2,4}(?![^\W_])")
+STOP = frozenset(
+    "and or the a an in on dr prof mr mrs ms miss herr frau mme sra at of for with without by to from as is was has had been be are were will would patient pt report exam study scan ct mr mri us xr pet who whom"
+    " mit ohne und oder von im am bei zur fur ist war hat wurde et ou avec sans pour dans est ete y o con sin para en es fue e con senza per di da not no none see seen since after before"
+    " vorname nachname name geb geboren dob mrn id sex age birth born medical center hospital clinic that this he she they it its his her via per phone fax tel call called informed notified discussed reviewed regarding about re at".split()
+)  # fmt: skip
+# "May 5", "Grant Hall": nothing. Cues that are so common that only a clear name counts after them.
+WEAK_CUES = frozenset(
+    "per patient pt pat contact attention cc rad ref md rn reader user medico informed friend sister name scanned interpreter family".split()
+)
+# Titles that are words or abbreviations as well: only with a dot, written as a title is.
+GUARDED_TITLES = frozenset("fr hr don pan col lt sir pd oa drs ms mons maj sr heer κ د".split())
