@@ -1,7 +1,8 @@
 """Sentences with gaps for identifiers: what fills a gap must go, every other word must stay.
 
 Two splits: the engine may be tuned on `TUNE`, never on `HELD_OUT`; the reported numbers are those of `HELD_OUT`.
-Slots: {last} {first} {LAST} {f} patient's own; {id} {acc} own numbers; {dob} {d:%form} days; {other} {OTHER} {lother} {othergiven} {ini} people whom
+Slots: {last} {first} {LAST} {f} patient's own; {id} {acc} own numbers; {dob} {d:%form} days; {other} {OTHER} {lother}
+{othergiven} {ini} people whom
 only the text knows; {phone} {mrn} {email} {hosp} {street} {city} {ssn} {age90}.
 """
 
