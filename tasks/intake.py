@@ -160,10 +160,14 @@ def _source(file: PulledFile, facts: dict[int, bytes], opened: ObjectBytes) -> S
     def text(tag: int) -> str:
         return facts.get(tag, b"").decode("latin-1").strip(" \x00")
 
+    def readable(tag: int) -> str:
+        value = facts.get(tag, b"")
+        return text(tag) if value.isascii() else (_decoded(value, facts.get(0x00080005, b"")) or text(tag)).strip(" \x00")
+
     return SourceFile(
         file=file,
-        patient_id=text(0x00100020),
-        issuer_of_patient_id=text(0x00100021),
+        patient_id=readable(0x00100020),
+        issuer_of_patient_id=readable(0x00100021),
         study_instance_uid=text(0x0020000D),
         series_instance_uid=text(0x0020000E),
         sop_instance_uid=text(0x00080018),
@@ -172,6 +176,12 @@ def _source(file: PulledFile, facts: dict[int, bytes], opened: ObjectBytes) -> S
         modality=text(0x00080060) if re.fullmatch(r"[A-Z]{2,16}", text(0x00080060)) else "",
         frame_of_reference_uid=text(0x00200052),
     )
+
+
+def _decoded(value: bytes, character_set: bytes) -> str | None:
+    from tasks.deidentify.charsets import decoded, encodings_of
+
+    return decoded(value, encodings_of(character_set), "LO")
 
 
 def _identity_trouble(source: SourceFile) -> Reason | None:

@@ -66,12 +66,20 @@ class StudyContext:
         found = self._rebuilders.get(key)
         if found is None:
             days = self.pseudonyms.shift_days(key)
-            patient = Patient(self.pseudonyms.patient_id(key), days, self.older_than_cap, self.constants, self._own_codes())
+            patient = Patient(
+                self.pseudonyms.patient_id(key), days, self.older_than_cap, self.constants, self._own_codes(), self._own_numbers()
+            )
             cleaner = TextCleaner(
                 self.identifiers, days if self.policy.dates == "shift" else None, self.policy.dates, self.policy.unknown_tokens
             )
             found = self._rebuilders[key] = Rebuilder(self.rules, ValueRules(self.policy, self.pseudonyms, patient, cleaner))
         return found
+
+    def _own_numbers(self) -> frozenset[bytes]:
+        """Return the numbers of six digits and more that are the patient's: ids, dates of birth, dates of the study."""
+        own = self.identifiers
+        digits = {value.lstrip("0") for value in own.ids | own.birth_dates | own.dates if value.isascii() and value.isdigit()}
+        return frozenset(value.encode() for value in digits if len(value) >= 6)
 
     def _own_codes(self) -> frozenset[str]:
         """Return what of the patient could stand where a code stands: ids, and the parts of names."""

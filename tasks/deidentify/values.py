@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from struct import calcsize, unpack
 
 from tasks.deidentify import colour, dates, domains, terms
 from tasks.deidentify.charsets import decoded
@@ -15,6 +16,7 @@ from tasks.deidentify.encoded_text import without_encoded
 from tasks.deidentify.pseudonyms import Pseudonyms
 from tasks.deidentify.rules import Action, Rule, read_table
 from tasks.deidentify.text import TextCleaner
+from tasks.deidentify.text.vocabulary import is_name
 from tasks.policy.headers import HeaderPolicy
 
 _MULTIPLE_TEXT = frozenset(("LO", "SH", "UC"))
@@ -28,6 +30,9 @@ _TIMEZONE = re.compile(rb"[+-](0\d|1[0-4])[0-5]\d")
 _WORD_IN_BYTES = re.compile(rb"[A-Za-z0-9^]{6,}|(?:[A-Za-z0-9^]\x00){5,}")
 _RUN_OF_TEXT = re.compile(rb"[\x20-\x7e]{6,}")
 _RUN_OF_UTF16 = re.compile(rb"(?:[\x20-\x7e]\x00){5,}")
+_SAFE_TABLES = frozenset(("PS3.15 E.3.10", "TCIA knowledge base"))
+_VENDOR_TERM = re.compile(r"[A-Z][A-Z_ ]{2,15}")
+_NUMBER_FORMATS = {"US": "<H", "SS": "<h", "UL": "<L", "SL": "<l", "UV": "<Q", "SV": "<q", "FL": "<f", "FD": "<d"}
 _LABELS = frozenset(("GraphicLayer",))  # names that other attributes refer to
 _CODE_TAGS = frozenset(("CodeValue", "LongCodeValue", "CodingSchemeDesignator"))
 
@@ -41,6 +46,7 @@ class Patient:
     older_than_cap: bool = field(repr=False, default=False)
     constants: frozenset[str] = field(repr=False, default=dates.CONSTANTS)  # dates that are nobody's
     own_codes: frozenset[str] = field(repr=False, default=frozenset())  # ids and names, folded: no code is one of these
+    own_numbers: frozenset[bytes] = field(repr=False, default=frozenset())  # ids and dates of birth: no measurement is one of these
 
 
 class ValueRules:
@@ -135,9 +141,12 @@ class ValueRules:
                 return value  # judged with the pixels that use it (objects.py)
             if "LUTData" in rule.keyword or "LookupTableData" in rule.keyword:
                 return None if colour.holds_text(value, self.cleaner) else value
-            return domains.numbers(vr, rule.vm, value)
+            kept = domains.numbers(vr, rule.vm, value)
+            return None if kept and self.patient.own_numbers and self._is_own_number(vr, kept) else kept
         if vr in ("DS", "IS"):
-            return domains.decimal_strings(vr, rule.vm, value)
+            digits = domains.decimal_strings(vr, rule.vm, value)
+            own = self.patient.own_numbers
+            return None if digits and own and any(part.strip().lstrip(b"+0") in own for part in digits.split(b"\\")) else digits
         if vr == "CS":
             return self._terms(rule, value)
         if vr in ("DA", "TM", "DT"):
@@ -148,6 +157,14 @@ class ValueRules:
             return None if found is None else "\\".join(found).encode()
         return None
 
+    def _is_own_number(self, vr: str, value: bytes) -> bool:
+        """Say whether a single binary number is one of the patient's: a record number, a date of birth."""
+        kind = _NUMBER_FORMATS.get(vr)
+        if kind is None or len(value) != calcsize(kind):
+            return False
+        (number,) = unpack(kind, value)
+        return number == number and abs(number) < 1e15 and number == int(number) and str(int(number)).encode() in self.patient.own_numbers  # noqa: PLR0124  # NaN
+
     def _terms(self, rule: Rule, value: bytes) -> bytes | None:
         """Keep the components that are terms; a value of several keeps its places, so that the others keep their meaning."""
         codes = domains.code_strings(value, rule.vm)
@@ -157,6 +174,9 @@ class ValueRules:
         for code in codes:
             text = code.decode("ascii")
             known = terms.is_term(rule.keyword, text) and text.casefold() not in self.patient.own_codes
+            if not known and rule.clause in _SAFE_TABLES:  # a vendor's own words, that no table lists
+                known = _VENDOR_TERM.fullmatch(text) is not None and not self.cleaner.clean(text.replace("_", " ")).changed
+                known = known and not any(is_name(word.lower()) for word in re.split(r"[ _]+", text))
             if not (known or terms.is_listed(rule.keyword, text)):
                 text = self.pseudonyms.label(text) if rule.keyword in _LABELS else terms.dummy_term(rule.keyword)
             kept.append(text)
@@ -173,6 +193,8 @@ class ValueRules:
         out = []
         for part in text.split("\\") if vr in _MULTIPLE_TEXT else [text]:
             plain = domains.plain_text(vr, part)
+            if plain and rule.clause == "(0008,0303)" and not all(terms.is_term("", word) for word in plain.upper().split()):
+                return None  # PRIVACY: the object's own word is trusted for words that everybody uses (tests/spec/test_private.py)
             if plain and not (rule.keyword in _CODE_TAGS and self._is_code(rule.keyword, plain, scheme)):
                 plain = without_encoded(self.cleaner.clean(plain, rule.keyword).text, self.cleaner)
                 if not domains.within_length(vr, plain):
