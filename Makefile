@@ -27,6 +27,7 @@ check: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tasks.deidentify.conformance --check
 
 bench: $(STAMP) .bench-venv/.installed  ## Planted-PHI benchmark, public tools beside ours
 	$(BIN)/python -m tests.bench.phi
@@ -39,6 +40,9 @@ bench: $(STAMP) .bench-venv/.installed  ## Planted-PHI benchmark, public tools b
 format: $(STAMP)  ## Format and sort imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(STAMP)  ## Write what is generated from the rules: conformance statement, README table
+	$(BIN)/python -m tasks.deidentify.conformance
 
 lock: $(STAMP)  ## Resolve pyproject.toml into requirements.lock (names no index)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -11,6 +11,7 @@ from flows.commands.candidates import approve, candidates, refuse
 from flows.commands.deidentify import deidentify
 from flows.commands.demo import demo
 from flows.commands.doctor import doctor
+from flows.commands.inspect import inspect
 from flows.commands.keys import keys
 from flows.commands.prove import prove
 from flows.commands.release import release
@@ -31,6 +32,7 @@ app = typer.Typer(
 COMMANDS = (
     demo,
     deidentify,
+    inspect,
     release,
     audit,
     prove,

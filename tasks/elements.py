@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tasks.model import Reason
 
@@ -88,7 +88,7 @@ def walk(buffer: bytes, start: int, stop: int, encoding: Encoding, depth: int) -
     """Yield the elements of one dataset in file order, `depth` more levels of nesting being allowed below it."""
     position = start
     while position < stop:
-        if buffer[position : position + 8].strip(b"\x00") == b"" and buffer[position:stop].strip(b"\x00") == b"":
+        if buffer[position : position + 4] == b"\x00\x00\x00\x00" and buffer[position:stop].strip(b"\x00") == b"":
             return  # padding after the last element: what it holds is nothing
         if position + 8 > stop:
             raise Unreadable(Reason.TRUNCATED)
@@ -105,6 +105,39 @@ def walk(buffer: bytes, start: int, stop: int, encoding: Encoding, depth: int) -
                 raise Unreadable(Reason.TRUNCATED)
             yield Element(tag, vr, position, end, False)
             position = end
+
+
+def top_level(opened: ObjectBytes, depth: int) -> Iterator[Element]:
+    """Yield the elements of a whole object; bytes after its last element that are no element are not read on.
+
+    A file that was cut off raises: its next tag is one that could follow, or its pixels are not there yet.
+    """
+    buffer, last, highest, image, pixels = opened.buffer, None, 0, False, False
+    try:
+        for element in walk(buffer, opened.start, len(buffer), opened.encoding, depth):
+            last, tag = element, element.tag
+            if tag < 0x10000 and highest > 0x80000:
+                return  # zeros, or what looks like a command, after the last element
+            yield element
+            highest = max(highest, tag)
+            image = image or tag == 0x00280010
+            pixels = pixels or 0x7FE00008 <= tag <= PIXEL_DATA
+    except Unreadable:
+        if last is None or (image and not pixels) or (not pixels and _could_follow(opened, last, highest)):
+            raise
+
+
+def _could_follow(opened: ObjectBytes, last: Element, highest: int) -> bool:
+    """Say whether what stands after the last good element is the beginning of another one, and not text."""
+    position = last.stop + 8 * last.undefined
+    head = opened.buffer[position : position + 8]
+    order: Literal["little", "big"] = "little" if opened.encoding.little else "big"
+    tag = int.from_bytes(head[:2], order) << 16 | int.from_bytes(head[2:4], order)
+    if len(head) < 8 or tag <= highest or tag >> 16 > 0x7FE0:
+        return False
+    if opened.encoding.implicit:
+        return int.from_bytes(head[4:], order) < 0x20000000 or head[4:] == b"\xff\xff\xff\xff"
+    return head[4:6] in _LONG or head[4:6] in _SHORT
 
 
 def items(buffer: bytes, start: int, stop: int, encoding: Encoding, depth: int) -> Iterator[tuple[int, int]]:
@@ -258,14 +291,17 @@ def _sniff(raw: bytes, position: int, claimed: Encoding, certain: bool) -> Encod
     if not certain and not (little or big):
         raise Unreadable(Reason.NOT_DICOM)
     if explicit:
-        return Encoding(False, claimed.little if (little if claimed.little else big) else not claimed.little)
+        claimed_fits, other_fits = (little, big) if claimed.little else (big, little)
+        return Encoding(implicit=False, little=claimed.little if claimed_fits or not other_fits else not claimed.little)
+    if certain and claimed.implicit:
+        return claimed
     if not little or (not certain and int.from_bytes(first[4:8], "little") > len(raw)):
         raise Unreadable(Reason.UNREADABLE_HEADER if certain else Reason.NOT_DICOM)
     return Encoding(True, True)
 
 
-def _plausible_group(two: bytes, order: str) -> bool:
-    return int.from_bytes(two, "little" if order == "little" else "big") in (
+def _plausible_group(two: bytes, order: Literal["little", "big"]) -> bool:
+    return int.from_bytes(two, order) in (
         0x0000,
         0x0002,
         0x0004,

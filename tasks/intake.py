@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import cast
 
-from tasks.elements import PIXEL_DATA, Encoding, ObjectBytes, Unreadable, fragments, open_object, walk
+from tasks.elements import PIXEL_DATA, Encoding, ObjectBytes, Unreadable, fragments, open_object, top_level
 from tasks.model import PulledFile, Reason
 
 MAX_DECODED_RATIO = 2000  # decoded bytes for one stored byte: beyond what any codec reaches on a large image
@@ -137,7 +137,7 @@ class _HeaderReader:
         buffer, charset, depth = opened.buffer, b"", self.max_nesting
         dictionary = _dictionary_vr()
         try:
-            for tag, vr, start, stop, undefined in walk(buffer, opened.start, len(buffer), opened.encoding, depth):
+            for tag, vr, start, stop, undefined in top_level(opened, depth):
                 if tag in _FACTS:
                     facts[tag] = buffer[start:stop]
                     charset = facts.get(0x00080005, b"")
@@ -148,8 +148,6 @@ class _HeaderReader:
                 if vr in _IDENTITY_VRS and stop - start <= 1 << 20:
                     self.identity.add((tag, vr, buffer[start:stop], charset, opened.encoding))
         except Unreadable as unreadable:
-            if any(tag in facts for tag in (PIXEL_DATA, *_FLOAT_PIXELS)):
-                return facts, None  # bytes after the pixel data that are no elements: nobody reads on
             if unreadable.reason is Reason.TRUNCATED and not facts:
                 return {}, Reason.NOT_DICOM if opened.start == 0 and opened.buffer[128:132] != b"DICM" else Reason.TRUNCATED
             return facts, unreadable.reason

@@ -31,7 +31,7 @@ from tasks.elements import (
     Unreadable,
     fragments,
     open_object,
-    walk,
+    top_level,
 )
 from tasks.model import Instance, Reason
 
@@ -109,20 +109,16 @@ def _rebuilt(source: SourceFile, opened: ObjectBytes, context: StudyContext) -> 
 
 
 def elements_of(opened: ObjectBytes, depth: int) -> tuple[list[Element], Element | None]:
-    """Return the top-level elements and the pixel data among them; what follows the pixel data and is no element is left out."""
+    """Return the top-level elements and the pixel data among them."""
     found: list[Element] = []
     pixels: Element | None = None
-    try:
-        for element in walk(opened.buffer, opened.start, len(opened.buffer), opened.encoding, depth):
-            if element.tag in _PIXEL_DATA:
-                if pixels is not None:
-                    raise Unreadable(Reason.INVALID_OBJECT)
-                pixels = element
-            else:
-                found.append(element)
-    except Unreadable as unreadable:
-        if pixels is None or unreadable.reason is Reason.INVALID_OBJECT:
-            raise
+    for element in top_level(opened, depth):
+        if element.tag not in _PIXEL_DATA:
+            found.append(element)
+        elif pixels is not None:
+            raise Unreadable(Reason.INVALID_OBJECT)
+        else:
+            pixels = element
     return found, pixels
 
 

@@ -65,6 +65,8 @@ _BULK_KEPT |= set(range(0x00660040, 0x00660044)) | {0x300A0664, 0x300A0665, 0x30
 _NEVER = frozenset((0x04000500, 0x04000520, 0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC, 0x00080001, 0x00080300, 0x04000561))
 # The markers that `declare` writes (PS3.15 E.1.1 and E.3), never copied.
 _WRITTEN = frozenset((0x00120062, 0x00120063, 0x00120064, 0x00280301, 0x00280302, 0x00280303, 0x00080307))
+# Free text about the person that nothing marks as such: E.3.5 would allow cleaning it, nobody can tell when it is clean.
+_NOT_CLEANABLE = frozenset((0x00102180,))
 _PSEUDONYM = frozenset((0x00100010, 0x00100020))
 
 
@@ -96,6 +98,8 @@ class RuleBook:
         row = _table().get(_table_key(tag))
         if row is not None:
             action, clause = self._table_action(row, need)
+            if tag in _NOT_CLEANABLE:
+                action, clause = Action.REMOVE, "PS3.15 E.1-1"
             return Rule(keyword or row.keyword, vr or row.vr, vm, self._by_vr(tag, action, vr or row.vr), clause)
         action = self._untabled(tag, vr)
         clause = "not in E.1-1: kept by VR" if action is not Action.REMOVE else "default deny"
@@ -107,7 +111,7 @@ class RuleBook:
         """Apply the options in the order of PS3.15 E.1.1: what retains comes before what cleans."""
         policy, options = self.policy, row.options
         if policy.dates != "remove" and options["modified_dates"]:
-            return (Action.SHIFT if policy.dates == "shift" else Action.KEEP), "E.3.6"
+            return (Action.SHIFT if policy.dates == "shift" else Action.KEEP), "PS3.15 E.3.6"
         retained = [
             (policy.retain_uids, "uids", "E.3.9"),
             (policy.retain_patient_characteristics, "patient", "E.3.7"),
