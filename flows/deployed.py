@@ -34,8 +34,8 @@ ReleasedUid = Annotated[str, StringConstraints(pattern=r"^2\.25\.[0-9]{20,39}$")
 Patients: Any = Field(
     default_factory=list, title="Patients", description="Released ids, as in the manifests; never the hospital's own numbers"
 )
-Studies: Any = Field(default_factory=list, title="Studies", description="Released StudyInstanceUIDs")
-Series: Any = Field(default_factory=list, title="Series", description="Released SeriesInstanceUIDs")
+Studies: Any = Field(default=[], title="Studies", description="Released StudyInstanceUIDs")
+Series: Any = Field(default=[], title="Series", description="Released SeriesInstanceUIDs")
 
 _REVIEW_SECONDS = 14 * 86_400
 

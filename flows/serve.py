@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,10 @@ def deployments(specs: dict[str, tuple[Path, Spec]], *, work_pool: str | None = 
         for flow, about in _FLOWS:
             timing = {"schedules": schedule, "concurrency_limit": queue} if flow is release_dataset else {}
             deployment: Any = flow.to_deployment(dataset, description=about, **timing, **shared)
-            field = deployment._parameter_openapi_schema.properties["dataset"]
-            field["enum"] = [dataset]  # a choice of one: the form shows it and lets nobody mistype it
+            fields = deployment._parameter_openapi_schema.properties
+            fields["dataset"]["enum"] = [dataset]  # a choice of one: the form shows it and lets nobody mistype it
+            for name, parameter in signature(flow.fn).parameters.items():
+                fields[name]["title"] = parameter.default.title  # Prefect puts the parameter's name there
             built.append(deployment)
     return built
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -104,16 +105,48 @@ def dcmqrscp(folder: Path, objects: Iterable[Dataset]) -> Iterator[tuple[int, in
         yield port, move
 
 
+class Postgres:
+    """A running PostgreSQL with an empty database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/prefect"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [str(SCRIPTS / "postgres.sh"), str(self.folder), str(self.port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for_port(self.port, self._process)
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)  # "fast": ends every session
+        self._process.wait(30)
+
+    def restart(self) -> None:
+        self.stop()
+        time.sleep(1)
+        self.start()
+
+
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[Postgres]:
+    """Run PostgreSQL; skip the test where it is not installed."""
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
+        pytest.skip("PostgreSQL is not installed (infra/system-packages.txt)")
+    short = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path must be short, and its folder the server's own
+    short.chmod(0o755)
+    running = Postgres(short)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(short, ignore_errors=True)
+
+
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """Yield the URL of an empty database of a running PostgreSQL."""
-    if not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
-        pytest.skip("PostgreSQL is not installed (infra/system-packages.txt)")
-    port = free_port()
-    short = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path must be short, and its folder the server's own
-    short.chmod(0o755)
-    try:
-        with server([str(SCRIPTS / "postgres.sh"), str(short), str(port)], port, "bash"):
-            yield f"postgresql://postgres@127.0.0.1:{port}/prefect"
-    finally:
-        shutil.rmtree(short, ignore_errors=True)
+    with postgres_server(folder) as running:
+        yield running.url
