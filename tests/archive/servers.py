@@ -117,6 +117,12 @@ class Postgres:
         command = [str(SCRIPTS / "postgres.sh"), str(self.folder), str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for_port(self.port, self._process)
+        ready = [str(max(Path("/usr/lib/postgresql").glob("*/bin/pg_isready"))), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        for _ in range(300):
+            if subprocess.run(ready, check=False).returncode == 0:
+                return
+            time.sleep(0.1)
+        raise AssertionError("PostgreSQL does not accept connections")
 
     def stop(self) -> None:
         assert self._process is not None
