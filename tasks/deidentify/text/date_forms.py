@@ -25,7 +25,7 @@ _M, _D = r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12]\d|3[01])"
 _M1, _D1 = r"(?P<m>1[0-2]|0?[1-9])", r"(?P<d>3[01]|[12]\d|0?[1-9])"
 _GAP = r"[\s.,/_\-]{0,3}"
 _OF = r"(?:\s*(?:of|de|del|di|d')\s+)?"
-_DATED = r"(?:on|dated?|since|from|of|vom|am|le|el|seen|exam|study|prior|until|till|bis|seit|scan|compared?(?:\s+(?:to|with))?|performed|taken|d\.d\.|dd|do)"
+_DATED = r"(?:on|dated?|since|from|of|vom|am|le|el|seen|exam|study|prior|until|till|bis|seit|scan|compared?(?:\s+(?:to|with))?|performed|taken|fell|injured|injury|onset|started|began|surgery|accident|mva|last|d\.d\.|dd|do)"
 _UNIT = r"(?!\s*(?:mm|cm|ml|mg|yo|y/o|/|%|kg|weeks|of\b|stars|lobes|teeth|vessel|levels?))"
 
 # Longer and surer forms first: a stretch that one form has claimed is not read again by a later one.
@@ -58,6 +58,7 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("year and month", rf"(?<![\d./-])(?P<all>{_Y}[-/]{_M})(?!\d|[./-]\d)"),
         ("day and month, dotted", rf"(?<![\d.])(?<![a-z]\.)(?P<all>{_D1}\.\s?{_M1}\.)(?!\d)"),
         ("month/day after a cue", rf"\b{_DATED}\s*:?\s+(?P<all>{_M1}/{_D1})(?![\d/]){_UNIT}"),
+        ("month/day, padded", r"(?<![\w./-])(?P<all>(?P<m>0[1-9])/(?P<d>1[3-9]|2\d|3[01]))(?![\w/%]|\.\d)" + _UNIT),
         ("foreign", r"(?<![\d.])(?P<all>(?:19|20)\d\d(?P<s>[-/.])\d{1,2}(?P=s)\d{1,2})(?![\d.])"),  # a day that no month has
         ("foreign", r"(?<![\d.])(?P<all>\d{1,2}(?P<s>[-/.])\d{1,2}(?P=s)(?:19|20)\d\d)(?!\d)"),
         ("foreign", r"\b(?P<all>(?:kw|week|wk|woche|semaine|semana)\s?\d{1,2}\s?[/,]?\s?(?:of\s+)?(?:19|20)\d\d)(?!\d)"),

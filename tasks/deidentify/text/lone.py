@@ -60,7 +60,7 @@ def _is_english(text: Text, matches: list[re.Match[str]]) -> bool:
     if len(matches) < 2 or any(m[0] in _OTHER_LANGUAGES for m in matches):
         return False
     known = sum(all(is_known(p) or p in eponyms() or len(p) < 3 for p in re.split(r"[-'’]", m[0])) for m in matches)
-    return known * 10 >= len(matches) * 6 and not any(
+    return known * 2 >= len(matches) and not any(
         not text.original(*m.span()).isascii() and text.original(*m.span()).islower() for m in matches
     )
 

@@ -43,7 +43,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("id", r"\b(?:mrn|m\.r\.n\.?|med(?:ical)?\.?\s?rec(?:ord)?s?|mr\s?(?=#|no|num)|ref(?:erence)?\s?(?=#|no|num)|(?:health|id|insurance)\s?card|hosp(?:ital)?\s?(?=#|no|num|id)|pat(?:ient|ienten|iente)?[\s._-]?(?:id|nr|no|num(?:ber)?|#)|pid|pt\s?id|pt\s?#|unit\s?(?=#|no)|"
                r"chart|case|file|record|visit|encounter|csn|har|fin|acct?|account|accession|acc|accn|access\.?|order|ord|req(?:uisition)?|exam\s?(?=#|id|no|num)|study\s?(?=#|id|no|num)|specimen|path(?:ology)?\s?(?=#|no|num)|"
                r"episode|admission|adm|invoice|claim|policy|member|subscriber|insurance|versicherten|kassen|fall|aufnahme|auftrag|akte|dossier|ipp|nip|nda|historia|expediente|nhc|prontu[a]rio|registro|cartella|bestelling|opdracht|"
-               r"license|licence|lic|npi|dea|badge|employee|passport|pass|visa|vin|plate|serial|s/n|sn|ser|device\s?id|asset|imei|udi|lot|subject|subj|participant|screening|enrol(?:l)?ment|randomi[sz]ation|id|identifier|"
+               r"dl\s?(?=#|no)|driver'?s?\s+lic(?:ense)?|license|licence|lic|npi|dea|badge|employee|passport|pass|visa|vin|plate|serial|s/n|sn|ser|device\s?id|asset|imei|udi|lot|subject|subj|participant|screening|enrol(?:l)?ment|randomi[sz]ation|id|identifier|"
                r"病历号|病歷號|患者id|患者番号|住院号|检查号|受付番号|환자번호|등록번호)"
                r"(?:\s?(?:no|nr|num(?:ber|mer)?|nummer|numero|n°|nº|id|#|code|номер))*\.?\s*(?:(?:is|was|ist)\s+)?[:=#]*\s*(?P<all>" + _CODE + r")(?![\w])"),
         ("number", r"(?P<all>(?<!\w)#\s?" + r"(?=[\w\-]*\d{4})[a-z0-9\-]{4,20}(?!\w))"),

@@ -28,6 +28,7 @@ from tasks.deidentify.text.vocabulary import eponyms, given_names, is_clinical, 
 
 # How far the surroundings vouch for a name: a shape alone; a cue; a title or a labelled field.
 _SHAPE, _CUED, _SURE = 0, 1, 2
+_ABBREVIATION = re.compile(r"[^\W\d_]\.\s?[^\W\d_]\.")
 _STEP = re.compile(r"\.?-|\.\s?|\s|,\s?|\^")
 
 
@@ -49,6 +50,8 @@ def _span(text: Text, start: int, end: int) -> Span:
 def _titled(text: Text) -> Iterator[Span]:
     for match in TITLE.finditer(text.low):
         title, written = match["t"], text.original(*match.span("t"))
+        if match.end() == match.end("t") and title.isascii():
+            continue  # a word that begins like a title
         if title in GUARDED_TITLES and not (
             match["dot"] and written[:1].isupper() and (len(written) == 1 or not written.isupper() or text.value.isupper())
         ):
@@ -106,7 +109,7 @@ def _name_at(text: Text, at: int, vouched: int, *, listing: bool = False) -> int
 
 def _continues_after_comma(text: Text, at: int, *, listing: bool) -> bool:
     match = WORD.match(text.low, at)
-    if match is None or DEGREE_HERE.match(text.low, at):
+    if match is None or DEGREE_HERE.match(text.low, at) or _ABBREVIATION.match(text.low, at):  # Z.n., V.a.
         return False
     word, written = match[0], text.original(*match.span())
     if (len(word) == 1 and written.isupper()) or word in given_names():
@@ -195,6 +198,6 @@ def _paired(text: Text) -> Iterator[Span]:
         ):
             yield _span(text, match.start(), follower.end())
         initial = len(second) == 1 and text.low[follower.end() : follower.end() + 1] == "."
-        initial = initial and not DEGREE_HERE.match(text.low, follower.start())
+        initial = initial and not DEGREE_HERE.match(text.low, follower.start()) and not _ABBREVIATION.match(text.low, follower.start())
         if first in surnames() and re.fullmatch(r",\s?|\^", between) and (second in given_names() or initial):
             yield _span(text, match.start(), follower.end())

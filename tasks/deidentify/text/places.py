@@ -100,7 +100,7 @@ def _proper_before(text: Text, end: int) -> int | None:
     for match in reversed(list(_WORD.finditer(text.low, max(0, end - 70), end))[-6:]):
         between = text.low[match.end() : last]
         written = text.original(*match.span())
-        if not re.fullmatch(r"[\s.]{0,2}|\s?&\s?|,\s(?=.*)|\s?-\s?|['’]s\s", between) or not (
+        if not re.fullmatch(r"[\s.]{0,2}|\s?&\s?|\s?-\s?|['’]s\s", between) or not (
             written[:1].isupper() or match[0] in ("of", "and", "the", "de", "la", "st")
         ):
             break

@@ -1,4 +1,4 @@
-# ruff: noqa: SIM905, E501 - word lists read as prose; a row of the table is one pattern
+# ruff: noqa: E501 - word lists read as prose; a row of the table is one pattern
 """Which words are clinical or general vocabulary, and which are names: the word lists of `data/` and word formation.
 
 Where a word stands in a text is judged elsewhere in this package.
@@ -10,6 +10,8 @@ import re
 from functools import cache, lru_cache
 from importlib import resources
 
+from tasks.deidentify.text.calendar import months, weekdays
+
 
 @cache
 def words(name: str) -> frozenset[str]:
@@ -20,8 +22,8 @@ def words(name: str) -> frozenset[str]:
 
 @cache
 def clinical() -> frozenset[str]:
-    """Return the clinical words, the standard's own words among them."""
-    return words("clinical") | words("dicom") | words("medicines") | MONTHS_AND_DAYS
+    """Return the clinical words, the standard's own words, medicines, and the names of months and days."""
+    return words("clinical") | words("dicom") | words("medicines") | months().keys() | weekdays().keys()
 
 
 @cache
@@ -39,10 +41,6 @@ def eponyms() -> frozenset[str]:
     return words("eponyms")
 
 
-MONTHS_AND_DAYS = frozenset(
-    "january february march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct"
-    " nov dec monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun".split()
-)
 # Endings that Latin, Greek and the trade give to findings, procedures and structures, in the languages of the lists.
 _ENDINGS = re.compile(
     r"(?:itis|itides|osis|oses|otic|oma|omas|omata|omatous|pathy|pathies|pathic|plasty|plastie|plastik|ectomy|ectomie|ektomie|ectomia|tomy|tomie|stomy|stomie"
