@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.filterwarnings("ignore")]
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
-    return corpus.build(tmp_path_factory.mktemp("phi"), seed=5, files_per_base=1, limit_bases=2)
+    return corpus.build(tmp_path_factory.mktemp("phi"), seed=5, files_per_base=1, limit_bases=1)
 
 
 def test_a_no_op_scores_nothing(cases: list[Case]) -> None:
@@ -47,9 +47,9 @@ def test_every_single_undone_removal_is_caught(tmp_path: Path) -> None:
     """Plant one channel alone in a clean object: exactly this one is reported."""
     people = People(9)
     missed = []
-    for base in corpus._bases(6):
+    for turn, base in enumerate(corpus._bases(5)):
         for number, channel in enumerate(corpus._channel_names(base)):
-            if number % 9:  # a ninth of the channels of every base: all kinds, in little time
+            if (number + turn) % 23:  # a part of the channels of every base, another of each: little time
                 continue
             case = corpus._one(tmp_path, base, f"{number}", {channel}, people)
             if case is None or not case.plants:
