@@ -26,6 +26,7 @@ from tasks.risk import Suppression, plan_suppression
 from tasks.risk.balance import measure_balance
 from tasks.risk.coarsen import coarsen_candidate, held_rows
 from tasks.risk.published import freeze_levels, read_earlier, read_frozen_levels
+from tasks.risk.words import measure_words, patients_with_refused_words, read_words, unread_words
 from tasks.schemas import FINDINGS, INSTANCES, RISK
 from tasks.value_rules import read_rules, refused_objects
 
@@ -60,29 +61,37 @@ def assemble(session: Session, receipts: Sequence[Receipt]) -> tuple[Candidate |
 def plan_candidate(session: Session, released: pa.Table) -> tuple[pa.Table, Suppression]:
     """Return the rows that may be frozen, coarse enough and without those held back, and the plan that says why.
 
-    Studies with a value that a reviewer refused stay behind whole.
+    Studies with a value that a reviewer refused, and patients with a refused word, stay behind.
     """
-    gates = session.rules.policy.gates
-    refused = refused_objects(released, read_rules(session.private, session.rules.secret))
-    if refused:
-        bad = released.filter(pc.is_in(released["SOPInstanceUID"], value_set=pa.array(sorted(refused))))["study_key"].unique()
-        released = released.filter(pc.invert(pc.is_in(released["study_key"], value_set=bad)))
-    plan = plan_suppression(released, gates, read_frozen_levels(session.private, gates))
-    return coarsen_candidate(session.private, held_rows(released, plan.held_patient_ids), plan.levels, gates), plan
+    gates, store = session.rules.policy.gates, session.private
+    rules = read_rules(store, session.rules.secret)
+    if refused := refused_objects(released, rules):
+        of_refused = pc.is_in(released["SOPInstanceUID"], value_set=pa.array(sorted(refused), pa.string()))
+        studies = released.filter(of_refused)["study_key"].unique()
+        released = released.filter(pc.invert(pc.is_in(released["study_key"], value_set=studies)))
+    words = read_words(store, released, gates)
+    released = held_rows(released, patients_with_refused_words(words, rules))
+    plan = plan_suppression(released, gates, read_frozen_levels(store, gates))
+    kept = coarsen_candidate(store, held_rows(released, plan.held_patient_ids), plan.levels, gates)
+    return kept, plan
 
 
 def keep_plan(session: Session, candidate: Candidate, plan: Suppression, cohort: pa.Table, kept: pa.Table) -> None:
-    """Write the plan beside its candidate: levels, how many were held back, and what that did to groups of people.
+    """Write the plan beside its candidate: levels, how many were held back, what that did to groups, and which words to read.
 
     `cohort`: INSTANCES of every study asked for, whatever became of it.
     """
-    measures = pa.concat_tables([plan.measures, measure_balance(cohort, kept, session.rules.policy.gates)])
+    gates = session.rules.policy.gates
+    words = read_words(session.private, kept, gates)
+    unread = unread_words(words, read_rules(session.private, session.rules.secret), gates)
+    measures = pa.concat_tables([plan.measures, measure_balance(cohort, kept, gates), measure_words(unread, gates)])
     about = {
         "levels": dict(plan.levels),
         "held_patients": len(plan.held_patient_ids),
         "reached": plan.reached,
         "measures": measures.to_pylist(),
     }
+    private.put_table(session.private, f"{candidate.prefix}words.parquet", unread)
     session.private.put(f"{candidate.prefix}plan.json", readable_json(about))
 
 

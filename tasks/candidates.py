@@ -21,7 +21,10 @@ from tasks.publish.canonical import readable_json, write_parquet
 from tasks.publish.store import Store
 from tasks.schemas import FINDINGS, INSTANCES, RISK, VERDICTS
 
-_TABLES = {"instances": INSTANCES, "findings": FINDINGS, "verdicts": VERDICTS, "risk": RISK}
+WORDS = pa.schema([pa.field("token", pa.string()), pa.field("place", pa.string()), pa.field("patients", pa.int64())])
+"""Private: rare words of a candidate that nobody has read."""
+
+_TABLES = {"instances": INSTANCES, "findings": FINDINGS, "verdicts": VERDICTS, "risk": RISK, "words": WORDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def keep_docs(private: Store, candidate_id: str, folder: Path) -> None:
 
 
 def read_candidate_table(private: Store, candidate_id: str, name: str) -> pa.Table:
-    """Return one of a candidate's tables (instances, findings, verdicts, risk); an empty one when it is not there."""
+    """Return one of a candidate's tables (instances, findings, verdicts, risk, words); an empty one when it is not there."""
     import pyarrow.parquet as pq
 
     try:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Role = Literal["identity", "quasi", "rare", "sensitive", "interval", "text", "technical", "declared"]
+Role = Literal["identity", "quasi", "rare", "sensitive", "interval", "text", "technical", "declared", "derived"]
 
 OPEN_TIER_K = 11
 STRICT_TIER_K = 20
@@ -75,6 +75,9 @@ class GatePolicy(BaseModel):
     interval_share: float = Field(0.95, ge=0, le=1, description="K6: share of patients in such a crowd")
     difference_crowd: int | None = Field(None, ge=1, description="K7: crowd among patients added or removed since a release; follows k")
     rare_patients: int | None = Field(None, ge=1, description="K8: patients behind every scanner, procedure and body part; follows k")
+    rare_word_patients: int | None = Field(
+        None, ge=1, description="T4: words of fewer patients are read by a person; 3, or k where that is less"
+    )
     report_cell: int | None = Field(None, ge=1, description="K10: smallest count that a public report may show; follows k")
     youngest_years: int = Field(18, ge=0, le=120, description="K9: patients below this age count as minors")
     oldest_years: int = Field(90, ge=60, le=120, description="K9: no age above this may appear")
@@ -116,6 +119,10 @@ class GatePolicy(BaseModel):
     @property
     def rare_patients_at_least(self) -> int:
         return self.k if self.rare_patients is None else self.rare_patients
+
+    @property
+    def rare_word_patients_at_least(self) -> int:
+        return min(3, self.k) if self.rare_word_patients is None else self.rare_word_patients
 
     @property
     def report_cell_at_least(self) -> int:

@@ -14,6 +14,7 @@ from tasks.model import Receipt
 from tasks.policy import Policy
 from tasks.risk.crowds import class_sizes
 from tasks.risk.profiles import read_profiles
+from tasks.risk.words import WORD
 from tasks.value_rules import ValueRules
 
 JUDGED_ROLES = ("text", "sensitive", "rare")
@@ -58,7 +59,7 @@ class Facts:
 
 
 def gather_facts(tables: Mapping[str, pa.Table], receipts: Sequence[Receipt], policy: Policy, rules: ValueRules | None) -> Facts:
-    """Count everything that the report shows. `tables`: instances, findings, verdicts, risk."""
+    """Count everything that the report shows. `tables`: instances, findings, verdicts, risk, words."""
     instances = tables["instances"]
     return Facts(
         modalities=_patients_by(instances, "Modality"),
@@ -68,7 +69,7 @@ def gather_facts(tables: Mapping[str, pa.Table], receipts: Sequence[Receipt], po
         outcomes=_outcomes(receipts),
         findings=Counter(f"{r['rule']} ({r['kind']})" for r in tables["findings"].to_pylist()).most_common(40),
         gates=_gates(tables["verdicts"], tables["risk"]),
-        values=_values(instances, policy, rules),
+        values=[*_words(tables["words"]), *_values(instances, policy, rules)],
     )
 
 
@@ -129,6 +130,10 @@ def _values(instances: pa.Table, policy: Policy, rules: ValueRules | None) -> li
                 objects[value] += 1
         found += [ValueCount(column, v, len(p), objects[v], rules.choice(column, v) if rules else None) for v, p in people.items()]
     return sorted(found, key=lambda v: (columns.index(v.column), v.patients, v.value))
+
+
+def _words(words: pa.Table) -> list[ValueCount]:
+    return [ValueCount(WORD, r["token"], r["patients"], r["patients"], None) for r in words.to_pylist()]
 
 
 def _texts(column: Any) -> list[str | None]:

@@ -11,6 +11,8 @@ from importlib import resources
 import pyarrow as pa
 import yaml
 
+from tasks.policy.gates import OPEN_TIER_K
+
 _GRAVE = ("broken", "block", "quarantine", "ask", "info", "pass")
 
 
@@ -31,15 +33,21 @@ def questions() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
     return tuple((framework, e["item"], tuple(e["gates"])) for framework, entries in yaml.safe_load(text).items() for e in entries)
 
 
-def answer_regulators(verdicts: pa.Table) -> list[Answer]:
-    """Return every question with today's answer; a question whose gates all kept silent is not answered."""
+def answer_regulators(verdicts: pa.Table, k: int = OPEN_TIER_K) -> list[Answer]:
+    """Return every question with today's answer; a question whose gates all kept silent is not answered.
+
+    Where the policy was loosened below the open tier's k, a pass of a gate that counts crowds says so and answers no threshold.
+    """
     said: dict[str, set[str]] = defaultdict(set)
     for gate, verdict in zip(verdicts["gate"].to_pylist(), verdicts["verdict"].to_pylist(), strict=True):
         said[gate].add(verdict)
     answers = []
     for framework, item, gates in questions():
         spoken = set().union(*(said[g] for g in gates))
-        answers.append(Answer(framework, item, gates, next((v for v in _GRAVE if v in spoken), "not judged")))
+        verdict = next((v for v in _GRAVE if v in spoken), "not judged")
+        if k < OPEN_TIER_K and verdict == "pass" and any(g.startswith("K") for g in gates):
+            verdict = f"loosened: k = {k}"
+        answers.append(Answer(framework, item, gates, verdict))
     return answers
 
 

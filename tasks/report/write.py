@@ -28,11 +28,11 @@ def write_report(private: Store, candidate_id: str, receipts: Sequence[Receipt],
 
 def render_report(private: Store, candidate_id: str, receipts: Sequence[Receipt], policy: Policy, rules: ValueRules | None = None) -> Page:
     """Gather everything that the report of one judged candidate shows."""
-    tables = {name: read_candidate_table(private, candidate_id, name) for name in ("instances", "findings", "verdicts", "risk")}
+    tables = {name: read_candidate_table(private, candidate_id, name) for name in ("instances", "findings", "verdicts", "risk", "words")}
     return Page(
         candidate=read_judged(private, candidate_id),
         facts=gather_facts(tables, receipts, policy, rules),
-        answers=answer_regulators(tables["verdicts"]),
+        answers=answer_regulators(tables["verdicts"], policy.gates.k),
         thumbnails=make_thumbnails(private, tables["instances"]),
         smallest_crowd=policy.gates.k,
     )

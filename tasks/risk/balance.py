@@ -70,6 +70,8 @@ def _measures(groups: dict[str, list[Group]], policy: GatePolicy) -> Iterator[Me
             ratio = (group.stayed / group.patients) / (stayed / patients)
             low, high = policy.removal_ratio_low, policy.removal_ratio_high
             yield Measure("B2", f"chance to stay, against everybody's: {group.facet}", ratio, group.patients, action, low, high)
+            if patients - group.patients < max(SMALLEST_GROUP, policy.k):
+                continue  # A change of share is only the other side of a group too small to be judged.
             difference = standardised_difference(group.patients / patients, group.stayed / stayed)
             yield Measure(
                 "B1", f"standardised difference: {group.facet}", difference, group.patients, action, at_most=policy.standardised_difference
