@@ -46,7 +46,7 @@ def canonical_profile(profile: bytes) -> bytes | None:
 def holds_text(table: bytes, cleaner: TextCleaner) -> bool:
     """Say whether a lookup table holds words: long ones of any kind, short ones when they name somebody.
 
-    PRIVACY: a palette is bytes that nobody looks at (tests/spec/test_container.py::test_words_in_a_palette_are_found).
+    PRIVACY: a palette is bytes that nobody looks at (tests/spec/test_hidden_places.py, "palette").
     """
     doubled = table[::2] == table[1::2]  # eight bits written as sixteen
     for view in (table[::2],) if doubled else (table, table[::2], table[1::2]):

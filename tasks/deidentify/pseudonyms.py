@@ -73,5 +73,5 @@ def is_well_known(uid: str) -> bool:
     """Say whether a UID is one that the standard registers: public, the same for everybody."""
     from pydicom._uid_dict import UID_dictionary
 
-    # PRIVACY: the root alone proves nothing, an instance can be numbered under it (tests/spec/test_uids.py).
+    # PRIVACY: the root alone proves nothing, an instance can be numbered under it (tests/property/test_pseudonyms.py).
     return uid in UID_dictionary or uid in storage_classes()

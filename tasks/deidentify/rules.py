@@ -91,7 +91,7 @@ class RuleBook:
             return Rule(keyword, vr, vm, Action.WRITTEN, "PS3.15 E.1.1")
         if element == 0 or group < 8 or group >> 8 in (0x50, 0x60):
             # PRIVACY: overlays and curves may draw text; without their bitmap the rest of the group says nothing
-            # (tests/spec/test_rebuild.py::test_overlays_and_curves_are_gone).
+            # (tests/spec/test_hidden_places.py, "overlay data").
             return Rule(keyword, vr, vm, Action.REMOVE, "PS3.15 E.3.3" if group >> 8 in (0x50, 0x60) else "PS3.5 7.2")
         if tag in _PSEUDONYM:
             return Rule(keyword, vr, vm, Action.PSEUDONYM, "PS3.15 E.1-1")

@@ -117,6 +117,24 @@ def text_item(value: str, concept: tuple[str, str, str] = ("121071", "DCM", "Fin
     return item(element(0x0040A010, "CS", "CONTAINS"), element(0x0040A040, "CS", kind), code(0x0040A043, *concept), value_element)
 
 
+def palette(tail: bytes = b"") -> bytes:
+    """Return a palette image whose unused colours spell the token, which is the patient's id as well."""
+    colours = bytearray(bytes(range(0, 250, 5)) * 6)[:256] + bytearray(256)
+    colours[300 : 300 + len(RAW)] = RAW
+    luts = [element(0x00281101 + n, "US", US(256) + US(0) + US(16)) for n in range(3)]
+    luts += [element(0x00281201 + n, "OW", bytes(colours) + tail) for n in range(3)]
+    return ct_bytes(
+        ID,
+        element(0x00280004, "CS", "PALETTE COLOR"),
+        element(0x00280100, "US", US(8)),
+        element(0x00280101, "US", US(8)),
+        element(0x00280102, "US", US(7)),
+        element(0x00280103, "US", US(0)),
+        element(0x7FE00010, "OB", bytes(range(16))),
+        *luts,
+    )
+
+
 LATIN1 = element(0x00080005, "CS", "ISO_IR 100")
 CHANNELS: dict[str, Callable[[], bytes]] = {
     "PatientID and name": lambda: ct_bytes(NAME, ID),
@@ -197,6 +215,8 @@ CHANNELS: dict[str, Callable[[], bytes]] = {
     "icon image": lambda: ct_bytes(sequence(0x00880200, item(element(0x7FE00010, "OW", RAW)))),
     "ICC profile": lambda: ct_bytes(element(0x00282000, "OB", icc())),
     "ICC that is none": lambda: ct_bytes(element(0x00282000, "OB", RAW * 20)),
+    "palette": palette,
+    "after the palette": lambda: palette(RAW),
     "VOI LUT data": lambda: ct_bytes(
         sequence(0x00283010, item(element(0x00283002, "US", US(10) + US(0) + US(8)), element(0x00283006, "OW", RAW)))
     ),
