@@ -23,6 +23,7 @@ from flows.session import Session, open_session
 from flows.summary import ReleaseSummary, summarise
 from tasks import private
 from tasks.archive import open_archive
+from tasks.cadence import closed_until
 from tasks.errors import HeldError, ReleaseError
 from tasks.model import Receipt, Status, StudyRef, Verdict
 from tasks.publish.candidate import Candidate, read_table
@@ -96,6 +97,9 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     settled = settle_candidate(session.private, candidate.candidate_id, verdict, session.spec, gates, secret)
     if not settled.verdict.approved:
         return summary.held(*settled.verdict.reasons, candidate_id=candidate.candidate_id)
+    window = session.spec.schedule.publish_window if session.spec.schedule else "always"
+    if opens := closed_until(session.public, candidate.root, window, today()):
+        return summary.held(f"C1: the next {window} window opens on {opens.isoformat()}", candidate_id=candidate.candidate_id)
     published = stage["publish"](session, candidate, settled.verdict, verdicts, settled.approval)
     keep_levels(session, candidate)
     stage["verify"](session)

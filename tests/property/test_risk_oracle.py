@@ -64,7 +64,7 @@ policies = st.builds(
     st.sampled_from([0.0, 0.2, 0.5]),
     st.sampled_from([1.0, 0.5, 0.34]),
 )
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def table(rows):

@@ -9,11 +9,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from tasks.policy.gates import GatePolicy
 from tasks.publish.canonical import readable_json
 from tasks.publish.documents import ReleaseDescription
+from tasks.risk.cells import protect_cells
 
-_SMALLEST_COUNT = 5
-"""Counts of patients below this are shown as "<5": a rare value in a permanent page could point at one person."""
+WITHHELD = "withheld"
+"""What stands for a count of too few patients, or for one that would give such a count away."""
 
 _DISTRIBUTIONS = (
     ("Series by modality", "series", "coalesce(Modality, 'none')"),
@@ -33,7 +35,7 @@ _STYLE = (
 
 def write(folder: Path, about: ReleaseDescription) -> None:
     """Write both files; the folder holds `manifests/`."""
-    distributions = _distributions(folder / "manifests")
+    distributions = _distributions(folder / "manifests", GatePolicy(**about.policy.get("gates", {})).report_cell_at_least)
     facts: dict[str, Any] = {
         "dataset": about.dataset,
         "release_id": about.release_id,
@@ -50,7 +52,7 @@ def write(folder: Path, about: ReleaseDescription) -> None:
     (folder / "validation.html").write_text(_page(about, distributions), "utf-8")
 
 
-def _distributions(manifests: Path) -> dict[str, dict[str, int | str]]:
+def _distributions(manifests: Path, least: int) -> dict[str, dict[str, int | str]]:
     import duckdb
 
     result: dict[str, dict[str, int | str]] = {}
@@ -58,12 +60,12 @@ def _distributions(manifests: Path) -> dict[str, dict[str, int | str]]:
         sql.execute("SET threads=1; SET enable_progress_bar=false")
         for title, grain, expression in _DISTRIBUTIONS:
             path = str(manifests / f"{grain}.parquet").replace("'", "''")
-            # PRIVACY: small counts of people are not shown: tests/publish/test_documents.py.
             people = "count(DISTINCT patient_id)" if grain != "patient" else "count(*)"
-            query = (
-                f"SELECT {expression} AS k, count(*) AS n, {people} AS p FROM read_parquet('{path}') GROUP BY 1 ORDER BY n DESC, k LIMIT 20"
-            )
-            result[title] = {str(k): (n if p >= _SMALLEST_COUNT else f"<{_SMALLEST_COUNT}") for k, n, p in sql.execute(query).fetchall()}
+            query = f"SELECT {expression} AS k, count(*) AS n, {people} AS p FROM read_parquet('{path}') GROUP BY 1 ORDER BY n DESC, k"
+            rows = sql.execute(query).fetchall()
+            # PRIVACY: no count of too few people is shown, and none can be had by subtraction (K10): tests/publish/test_documents.py.
+            shown = protect_cells({str(k): p for k, _, p in rows}, least)
+            result[title] = {str(k): WITHHELD if shown[str(k)] is None else n for k, n, _ in rows[:20]}
     return result
 
 
