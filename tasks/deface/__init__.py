@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tasks.deface.decision import NOT_EXAMINED, Decision, FacePlan
+from tasks.deface.decision import NOT_EXAMINED, Decision, FacePlan, Job, Target
 from tasks.deface.plan import plan_faces
 from tasks.model import FaceOutcome, Instance, Reason
 from tasks.policy.faces import FacePolicy
+
+if TYPE_CHECKING:
+    from tasks.deface.replace import Filling, RegionSampler
 
 __all__ = ["METHOD", "FacePlan", "deface_series", "judge_series", "plan_faces"]
 
@@ -18,9 +22,6 @@ METHOD = "sallyport-{action} 1"
 
 def deface_series(instances: Sequence[Instance], plan: FacePlan, policy: FacePolicy) -> list[FaceOutcome]:
     """Apply the plan to one series; one outcome per instance, in order. Geometry and voxels outside the mask are unchanged."""
-    from tasks.deface.apply import overwrite
-    from tasks.deface.replace import RegionSampler
-
     samplers: dict[tuple[int, int], RegionSampler] = {}
     outcomes = []
     for instance in instances:
@@ -28,22 +29,37 @@ def deface_series(instances: Sequence[Instance], plan: FacePlan, policy: FacePol
         if decision.job is None:
             outcomes.append(FaceOutcome(instance, decision.reason, decision.verdict, decision.face_in_fov))
             continue
-        done = instance
         try:
-            for frame, place, filling in decision.job.parts:
-                key = (id(decision.job.head), id(filling))
-                if key not in samplers:
-                    samplers[key] = RegionSampler(decision.job.head, filling, policy.action)
-                done = overwrite(done, [(frame, place)], samplers[key], decision.job.is_ct)
+            done = _overwritten(instance, decision.job, samplers, policy)
         except (OSError, MemoryError):
             raise
-        except Exception:  # a form of pixels that cannot be overwritten: held, never passed on as it is
+        except Exception:  # a form of pixels that cannot be overwritten: held, never passed on as it is (test_face_replace.py)
             outcomes.append(FaceOutcome(instance, Reason.FACE_NOT_ASSESSABLE, "not assessable", decision.face_in_fov))
             continue
         outcomes.append(FaceOutcome(done, None, "defaced", True, METHOD.format(action=policy.action)))
     if any(outcome.reason is not None for outcome in outcomes):  # a series with a face in one of its objects passes in none
         return [_held(outcome, plan.decisions.get(outcome.instance.source.path, NOT_EXAMINED)) for outcome in outcomes]
     return outcomes
+
+
+def _overwritten(instance: Instance, job: Job, samplers: dict[tuple[int, int], RegionSampler], policy: FacePolicy) -> Instance:
+    from tasks.deface.apply import overwrite
+    from tasks.deface.replace import RegionSampler
+    from tasks.deface.sisters import clear_values, cut_contours
+
+    def sampler(filling: Filling | None) -> RegionSampler:
+        key = (id(job.head), id(filling))
+        if key not in samplers:
+            samplers[key] = RegionSampler(job.head, filling, policy.action)
+        return samplers[key]
+
+    if job.target is Target.CONTOURS:
+        return cut_contours(instance, job)
+    if job.target is Target.VALUES_TO_ZERO:
+        return clear_values(instance, job, sampler(None))
+    for frame, place, filling in job.parts:
+        instance = overwrite(instance, [(frame, place)], sampler(filling), job.is_ct)
+    return instance
 
 
 def _held(outcome: FaceOutcome, decision: Decision) -> FaceOutcome:

@@ -17,8 +17,8 @@ Mask = NDArray[np.bool_]
 AIR_HU = -300.0
 HEAD_BREADTH_MM = 245.0
 """No head is this wide, ears and mask mesh included (largest bitragal breadths are near 165 mm, ear to ear 200 mm)."""
-TORSO_AREA_MM2 = 48_000.0
-"""Nor does a level through a head have this area (a disc of 247 mm)."""
+TORSO_AREA_MM2 = 36_000.0
+"""Nor does a level through a head have this area (a head of 180 x 230 mm has 32,500)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,3 @@ def is_torso(body: Body) -> bool:
         if not wide or level.sum() * step * step < TORSO_AREA_MM2:
             return False
     return True
-
-
-def is_inside_tissue(body: Body) -> bool:
-    """True when the field of view ends inside the body all around, so that no skin is in it (cardiac, spine, small fields).
-
-    PRIVACY: any air that reaches a side of the field and touches tissue counts as skin (test_face_plan.py).
-    """
-    mask = body.mask
-    if not mask.any():
-        return False
-    return float(mask.mean()) > 0.995

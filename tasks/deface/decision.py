@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from tasks.deface.geometry import Frame
@@ -16,13 +17,22 @@ from tasks.deface.replace import Filling
 from tasks.model import Reason
 
 
+class Target(StrEnum):
+    """What of an object is overwritten."""
+
+    VOXELS = "voxels"
+    VALUES_TO_ZERO = "values to zero"  # segments, dose
+    CONTOURS = "contours"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be overwritten in one object: frames with their place in the stack, by one head's region and one filling."""
 
     head: Head = field(repr=False)
-    parts: tuple[tuple[Frame, int, Filling], ...] = field(repr=False)
+    parts: tuple[tuple[Frame, int, Filling | None], ...] = field(repr=False)
     is_ct: bool
+    target: Target = Target.VOXELS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from tasks.deface.detectors import Detections, detect_faces
-from tasks.deface.look import View
+from tasks.deface.look import View, outside_value
 from tasks.deface.render import IMAGE_SIZE, Image, render_views, skin_levels
-from tasks.deface.volume import Values, decode_frame
+from tasks.deface.volume import Values, coarse_volume, decode_frame, in_patient_axes
 
 TURNED = ((90.0, 0.0), (-90.0, 0.0), (180.0, 0.0))
+PICTURE_GRID_MM = 2.5
 MOST_FRAMES = 48  # of a thin stack or a picture series
 
 
@@ -54,16 +55,16 @@ def _is_face(seen: Detections, part: slice) -> bool:
 def body_pictures(view: View) -> tuple[Image, ...]:
     """Return renders of a body in the patient's own axes, from the front at two levels and once from each other side."""
     assert view.body is not None
-    upright = view.body.upright
-    levels = skin_levels(view.body.threshold, view.is_ct)
-    values, step = _cube(upright.values), upright.spacing_mm[0]
+    fine = coarse_volume(view.stack, PICTURE_GRID_MM)
+    values = _cube(in_patient_axes(fine, PICTURE_GRID_MM, outside_value(fine, view.is_ct)).values)
+    levels, step = skin_levels(view.body.threshold, view.is_ct), PICTURE_GRID_MM
     return (*render_views(values, step, levels[:2]), *render_views(values, step, levels[1:2], TURNED))
 
 
 def _cube(values: Values) -> Values:
     """Pad to the same length in all horizontal directions, so that turning cuts nothing off."""
     side = int(np.ceil(np.hypot(values.shape[1], values.shape[2])))
-    pad = [(2, 2), *(((side - n) // 2, side - n - (side - n) // 2) for n in values.shape[1:])]
+    pad = [(12, 12), *(((side - n) // 2, side - n - (side - n) // 2) for n in values.shape[1:])]
     return np.asarray(np.pad(values, pad, constant_values=float(values.min())), dtype=np.float32)
 
 

@@ -16,11 +16,14 @@ from tasks.deface.register import Pose
 from tasks.deface.template import load_template
 from tasks.deface.volume import Values, Volume
 
-INFORMATION_LIMIT = -0.42  # mutual information of skin and air: heads -0.50..-0.76, fruit and balls -0.29..-0.40
+INFORMATION_LIMIT = -0.40  # mutual information, air included: heads -0.45..-0.79, fruit and balls -0.29..-0.40
 INNER_LIMIT = 0.08  # the same inside the head only: heads 0.106..0.37, fruit, balls, legs 0.02..0.053
+TOGETHER_LIMIT = 0.52  # their sum: heads from 0.57, a head in a wrong frame 0.47, a fruit 0.45
+DOUBT_LIMIT = 0.07  # heads in a wrong frame 0.075..0.089; legs, balls and bottles 0.03..0.066
+DOUBT_BRAIN_LIMIT = 0.93  # heads from 0.95 even in a wrong frame
 SCALES = (0.76, 1.32)
 ANISOTROPY_LIMIT = 1.35
-BRAIN_IN_BODY_LIMIT = 0.93
+BRAIN_IN_BODY_LIMIT = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,21 @@ class HeadEvidence:
         return (
             self.information <= INFORMATION_LIMIT
             and self.inner_information >= INNER_LIMIT
+            and self.inner_information - self.information >= TOGETHER_LIMIT
             and self.scales[0] >= SCALES[0]
             and self.scales[1] <= SCALES[1]
             and self.scales[1] / self.scales[0] <= ANISOTROPY_LIMIT
             and self.brain_in_body >= BRAIN_IN_BODY_LIMIT
             and self.brain_in_view >= 0.2
         )
+
+    @property
+    def may_be_head(self) -> bool:
+        """True for what is no head by the limits but not far enough from one: silent detectors do not clear it.
+
+        PRIVACY: a head without its vault, or in an unforeseen position, ends here and is held (test_face_plan.py).
+        """
+        return self.inner_information >= DOUBT_LIMIT and self.brain_in_body >= DOUBT_BRAIN_LIMIT
 
 
 def sample(volume: Volume, to_patient: Matrix, grid: Volume, outside: float) -> Values:

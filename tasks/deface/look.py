@@ -22,6 +22,7 @@ POSE_GRID_MM = 4.0
 FEWEST_PLANES = 8  # fewer planes, or planes further apart than LARGEST_GAP_MM, say too little about a surface
 LARGEST_GAP_MM = 15.0
 LEAST_SPAN_MM = 45.0
+HOPELESS = -0.2
 QUARTER_TURNS = (0.0, 90.0, -90.0, 180.0)
 
 
@@ -86,4 +87,6 @@ def _best_pose(upright: Volume, valid: Mask, body: Body, is_ct: bool) -> tuple[P
             pose, evidence = found, weighed
         if evidence.is_head:
             break
+        if not evidence.may_be_head and evidence.information > HOPELESS:
+            break  # nothing like skin around a skull: turning it will not make it a head
     return pose, evidence

@@ -30,9 +30,11 @@ from tasks.deface.geometry import Frame, SeriesGeometry, Stack, read_geometry
 from tasks.deface.head import FaceVolume, Head, agrees, define_head, face_volume
 from tasks.deface.kinds import Kind, kind_of
 from tasks.deface.look import Sight, View, look_at
+from tasks.deface.proof import cannot_be_head
 from tasks.deface.relief import RELIEF_LIMIT_MM
 from tasks.deface.render import Image
 from tasks.deface.replace import Filling, make_filling
+from tasks.deface.sisters import FrameOfReference, all_clear, decide_sister
 from tasks.intake import SeriesFiles
 from tasks.model import Reason
 from tasks.policy.faces import FacePolicy
@@ -41,6 +43,7 @@ T = TypeVar("T")
 
 LEAST_TISSUE_MM3 = 400.0  # less tissue than this in the whole region is noise or a coil
 LEAST_SKIN = 0.25  # of the face window's columns; faces 0.62 and more, cut faces 0.13
+SISTERS = (Kind.MASK, Kind.DOSE, Kind.CONTOURS, Kind.SURFACE)
 EXAMINED_REPEATS = 4  # of the stacks of a 4-D series; the others borrow from the one before
 
 
@@ -63,6 +66,7 @@ def plan_faces(series: Sequence[SeriesFiles], policy: FacePolicy) -> FacePlan:
     decisions: dict[Path, Decision] = {}
     surveys: list[_Survey] = []
     pictures: list[Path] = []
+    sisters: list[tuple[Path, Kind]] = []
     for one in series:
         by_kind: dict[Kind, list[Path]] = {}
         for file in one.files:
@@ -70,6 +74,7 @@ def plan_faces(series: Sequence[SeriesFiles], policy: FacePolicy) -> FacePlan:
             decisions[file.file.path] = NOT_EXAMINED
         decisions.update(dict.fromkeys(by_kind.get(Kind.NOTHING, ()), NOT_APPLICABLE))
         pictures += by_kind.get(Kind.PICTURE, ())
+        sisters += [(path, kind) for kind in SISTERS for path in by_kind.get(kind, ())]
         if Kind.VOLUME in by_kind:
             surveys.append(_survey(by_kind[Kind.VOLUME], one.modality == "CT", one.series_instance_uid))
     heads: dict[str, Head | _Failed | None] = {}
@@ -80,7 +85,21 @@ def plan_faces(series: Sequence[SeriesFiles], policy: FacePolicy) -> FacePlan:
         decisions.update(_decide(survey, heads[survey.key], policy))
     a_head = any(head is not None for head in heads.values())
     decisions.update(_decide_doubtful([s for s in surveys if heads[s.key] is None], pictures, a_head))
+    frames = {survey.key: _frame_of_reference(survey.key, surveys, heads, decisions) for survey in surveys if survey.is_whole}
+    for path, kind in sisters:
+        sister = _held(lambda path=path, kind=kind: decide_sister(path, kind, frames))  # type: ignore[misc]  # bound now
+        decisions[path] = NOT_EXAMINED if isinstance(sister, _Failed) else sister
     return FacePlan(decisions)
+
+
+def _frame_of_reference(
+    key: str, surveys: Sequence[_Survey], heads: dict[str, Head | _Failed | None], decisions: dict[Path, Decision]
+) -> FrameOfReference:
+    head = heads[key]
+    together = [survey for survey in surveys if survey.key == key]
+    decided = [decisions[frame.path] for survey in together for view in survey.views for frame in view.stack.frames]
+    clear = all(survey.is_whole for survey in together) and all_clear(decided)
+    return FrameOfReference(head if isinstance(head, Head) else None, clear and not isinstance(head, _Failed))
 
 
 class _Failed:
@@ -165,7 +184,7 @@ def _shown(view: View, a_head: bool) -> tuple[Image, ...] | None:
     if view.sight in (Sight.TORSO, Sight.MARKED):
         return None
     if view.sight is Sight.OTHER:
-        return body_pictures(view)
+        return body_pictures(view) if view.body is not None and cannot_be_head(view.body, view.is_ct) else ()
     return () if a_head else frame_pictures(view)
 
 

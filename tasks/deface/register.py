@@ -18,6 +18,7 @@ from tasks.deface.volume import Values, Volume
 
 COARSE_MM, FINE_MM = 8.0, 4.0
 PITCHES = (-30.0, -12.0, 6.0, 24.0)
+LADDER_MM, LADDER_RUNGS = 70.0, 6
 SEED = 20240501
 BINS = 40
 
@@ -89,18 +90,23 @@ def _starts(body: Body, yaws: Sequence[float]) -> list[Any]:
     z_index, y_index, x_index = np.nonzero(body.mask)
     step, origin = body.upright.spacing_mm[0], body.upright.to_patient[:3, 3]
     z = z_index * step + origin[2]
-    top = float(np.percentile(z, 99.8))
-    upper = z > top - 150
-    x, y = float(np.mean(x_index[upper])) * step + origin[0], float(np.mean(y_index[upper])) * step + origin[1]
+    highest, lowest = float(np.percentile(z, 99.8)), float(z.min())
     starts = []
-    for yaw in yaws:
-        for pitch in PITCHES:
-            pose = sitk.Similarity3DTransform()
-            pose.SetCenter((0.0, 0.0, 0.0))
-            turn = sitk.Euler3DTransform((0.0, 0.0, 0.0), np.radians(pitch), 0.0, np.radians(yaw))
-            pose.SetMatrix(turn.GetMatrix())
-            pose.SetTranslation((x, y - 4.0, top - 78.0))
-            starts.append(pose)
+    # a head may lie below raised arms; in what is no longer than a head and neck only the top is tried
+    tops = [highest, *np.arange(highest - LADDER_MM, lowest + 180, -LADDER_MM)[:LADDER_RUNGS]] if highest - lowest > 270 else [highest]
+    for top in tops:
+        upper = (z > top - 150) & (z <= top)
+        if not upper.any():
+            continue
+        x, y = float(np.median(x_index[upper])) * step + origin[0], float(np.median(y_index[upper])) * step + origin[1]
+        for yaw in yaws:
+            for pitch in PITCHES if top == highest else PITCHES[1:3]:
+                pose = sitk.Similarity3DTransform()
+                pose.SetCenter((0.0, 0.0, 0.0))
+                pose.SetMatrix(sitk.Euler3DTransform((0.0, 0.0, 0.0), np.radians(pitch), 0.0, np.radians(yaw)).GetMatrix())
+                pose.SetTranslation((x, y - 4.0, top - 78.0))
+                # a versor cannot move across half a turn: large turns begin as affine
+                starts.append(pose if abs(yaw) < 120 else _affine(pose))
     return starts
 
 

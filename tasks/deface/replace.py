@@ -34,6 +34,10 @@ class Filling:
     is_ct: bool
 
 
+NOTHING = Filling(np.zeros(2, dtype=np.float32), np.zeros((1, 1, 1), dtype=np.float32), 0.0, True)
+"""For objects whose values in the region become zero."""
+
+
 @dataclass(frozen=True, slots=True)
 class Overwrite:
     """Where and with what one frame is overwritten: a window of it, and inside the window a mask and values."""
@@ -72,7 +76,7 @@ def make_filling(face: FaceVolume, head: Head, is_ct: bool) -> Filling:
 class RegionSampler:
     """The region and the filling of one stack, ready to be laid over its frames."""
 
-    def __init__(self, head: Head, filling: Filling, action: str = "replace") -> None:
+    def __init__(self, head: Head, filling: Filling | None, action: str = "replace") -> None:
         import SimpleITK as sitk
 
         region = head.region
@@ -81,7 +85,7 @@ class RegionSampler:
         high = active.max(axis=0) + 2 if len(active) else np.ones(3, int)
         box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
         self._empty = not len(active)
-        self._filling, self._action = filling, action
+        self._filling, self._action = filling or NOTHING, action
         self._to_frame = np.linalg.inv(head.to_patient)
         self._low = region.grid[:3, 3] + low[::-1] * GRID_MM
         self._high = region.grid[:3, 3] + (np.minimum(high, region.inside.shape) - 1)[::-1] * GRID_MM
@@ -93,7 +97,7 @@ class RegionSampler:
             return picture
 
         self._inside, self._above = (image(values[box], GRID_MM, self._low) for values in (region.inside, region.above))
-        self._tissue = None if filling.is_ct else image(filling.tissue, GRID_MM * COARSER, region.grid[:3, 3])
+        self._tissue = None if filling is None or filling.is_ct else image(filling.tissue, GRID_MM * COARSER, region.grid[:3, 3])
 
     def lay_over(self, frame: Frame, place: int) -> Overwrite | None:
         """Return what is overwritten in one frame (`place` seeds its noise), or None when the region does not touch it."""

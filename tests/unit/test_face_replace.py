@@ -1,0 +1,161 @@
+"""A head goes in, nobody comes out: what the face stage promises of voxels, on phantoms made by code."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pydicom import dcmread, dcmwrite
+
+from tasks.deface import deface_series, judge, judge_series, plan_faces
+from tasks.deface.detectors import LIMITS, Detections
+from tasks.deface.relief import RELIEF_LIMIT_MM
+from tasks.model import Reason
+from tasks.policy.faces import FacePolicy
+from tests.phantoms.detectors import silent
+from tests.phantoms.heads import _on_template, head, person
+from tests.phantoms.series import instances_of, write_series
+
+POLICY = FacePolicy()
+
+
+@pytest.fixture(autouse=True)
+def no_detectors(monkeypatch):
+    monkeypatch.setenv("SALLYPORT_FACE_JUDGE", "off")
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """An MR head, its plan, the instances that came and the outcomes that left."""
+    values, to_patient = head("MR", (4.0, 2.5, 2.5))
+    series = write_series(tmp_path_factory.mktemp("head"), values, to_patient, "MR", name="bare")
+    plan = plan_faces([series], POLICY)
+    instances = instances_of(series)
+    return series, plan, instances, deface_series(instances, plan, POLICY), to_patient
+
+
+def written(outcomes, folder):
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{n:04d}.dcm" for n in range(len(outcomes))]
+    for path, outcome in zip(paths, outcomes, strict=True):
+        dcmwrite(path, outcome.instance.dataset)
+    return paths
+
+
+def volumes(series, instances, outcomes):
+    before = np.stack([i.dataset.pixel_array for i in instances]).astype(int)
+    after = np.stack([o.instance.dataset.pixel_array for o in outcomes]).astype(int)
+    return before, after
+
+
+def test_every_object_of_a_head_is_declared_defaced_with_its_method(bare):
+    *_, outcomes, _ = bare
+    assert {("defaced", None, True, "sallyport-replace 1")} == {(o.verdict, o.reason, o.face_in_fov, o.method) for o in outcomes}
+
+
+def test_the_nose_is_gone_and_the_brain_is_not_touched(bare):
+    series, _plan, instances, outcomes, to_patient = bare
+    before, after = volumes(series, instances, outcomes)
+    z, y, x = np.meshgrid(*(np.arange(n) for n in before.shape), indexing="ij")
+    patient = to_patient @ np.stack([x.ravel(), y.ravel(), z.ravel(), np.ones(x.size)])
+    px, py, pz = (patient[n].reshape(x.shape) for n in range(3))
+    brain = _on_template("brain", px, py, pz) < -1
+    assert (before != after)[brain].sum() == 0
+    nose = (np.abs(px) < 4) & (np.abs(py + 102) < 4) & (np.abs(pz + 66) < 4)
+    assert np.median(before[nose]) > 100 > 60 > np.median(after[nose])
+
+
+def test_nothing_outside_the_region_changes(bare):
+    series, _plan, instances, outcomes, to_patient = bare
+    before, after = volumes(series, instances, outcomes)
+    back = np.argwhere(before != after) @ np.diag([4.0, 2.5, 2.5]) + to_patient[:3, 3][::-1]
+    assert back[:, 1].max() < 45  # behind the ears
+    assert back[:, 0].max() < 12  # above the brow
+    for instance, outcome in zip(instances, outcomes, strict=True):
+        assert {e.tag for e in instance.dataset} == {e.tag for e in outcome.instance.dataset}
+        assert all(e == outcome.instance.dataset[e.tag] for e in instance.dataset if e.tag != 0x7FE00010)
+
+
+def test_two_runs_give_the_same_bytes(bare):
+    series, _plan, _instances, outcomes, _ = bare
+    again = deface_series(instances_of(series), plan_faces([series], POLICY), POLICY)
+    assert [o.instance.dataset.PixelData for o in outcomes] == [o.instance.dataset.PixelData for o in again]
+
+
+def test_the_given_instances_keep_their_pixels(bare):
+    series, _plan, instances, _outcomes, _ = bare
+    assert all(i.dataset.PixelData == dcmread(f.file.path).PixelData for i, f in zip(instances, series.files, strict=True))
+
+
+def test_a_second_pass_changes_nothing(bare, tmp_path):
+    series, _plan, _instances, outcomes, _ = bare
+    paths = written(outcomes, tmp_path / "out")
+    files = tuple(replace(f, file=replace(f.file, path=p)) for f, p in zip(series.files, paths, strict=True))
+    second = replace(series, files=files)
+    again = deface_series(instances_of(second), plan_faces([second], POLICY), POLICY)
+    assert {("already defaced", None, "")} == {(o.verdict, o.reason, o.method) for o in again}
+    assert [o.instance.dataset.PixelData for o in outcomes] == [o.instance.dataset.PixelData for o in again]
+
+
+def test_the_judge_confirms_by_relief_and_says_that_detectors_did_not_look(bare, tmp_path):
+    *_, plan, _instances, outcomes, _ = bare
+    judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
+    assert {("defaced", None)} == {(o.verdict, o.reason) for o in judged}
+    assert {"F0.detectors-not-run"} == {f.rule for o in judged for f in o.findings}
+
+
+def test_the_judge_withdraws_the_claim_when_the_face_is_still_there(bare, tmp_path):
+    *_, plan, instances, outcomes, _ = bare
+    untouched = [replace(o, instance=i) for o, i in zip(outcomes, instances, strict=True)]
+    judged = judge_series(written(untouched, tmp_path / "out"), untouched, plan, POLICY)
+    assert {("face left", Reason.FACE_LEFT)} == {(o.verdict, o.reason) for o in judged}
+
+
+@pytest.mark.parametrize(("fires", "reason"), [(True, Reason.FACE_LEFT), (False, Reason.FACE_NOT_ASSESSABLE)])
+def test_detectors_that_fire_or_were_blind_withdraw_the_claim(bare, tmp_path, monkeypatch, fires, reason):
+    *_, plan, _instances, outcomes, _ = bare
+    monkeypatch.setattr(judge, "detect_faces", lambda pictures: silent(pictures, fires))
+    judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
+    assert {reason} == {o.reason for o in judged}
+
+
+def test_detectors_that_fired_before_and_not_after_confirm_the_claim(bare, tmp_path, monkeypatch):
+    *_, plan, _instances, outcomes, _ = bare
+
+    def first_third(pictures):
+        hits = tuple(n < 21 for n in range(len(pictures)))
+        return Detections(dict.fromkeys(LIMITS, hits), {})
+
+    monkeypatch.setattr(judge, "detect_faces", first_third)
+    judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
+    assert {("defaced", None, ())} == {(o.verdict, o.reason, o.findings) for o in judged}
+
+
+def test_objects_that_went_missing_before_the_judge_hold_the_series(bare, tmp_path):
+    *_, plan, _instances, outcomes, _ = bare
+    paths = written(outcomes, tmp_path / "out")
+    judged = judge_series(paths[:-3], outcomes, plan, POLICY)
+    assert {Reason.FACE_NOT_ASSESSABLE} == {o.reason for o in judged}
+
+
+def test_pixels_that_cannot_be_overwritten_hold_the_whole_series(bare):
+    _series, plan, instances, _outcomes, _ = bare
+    broken = list(instances)
+    broken[20].dataset.BitsAllocated, kept = 12, broken[20].dataset.BitsAllocated
+    judged = deface_series(broken, plan, POLICY)
+    broken[20].dataset.BitsAllocated = kept
+    assert {Reason.FACE_NOT_ASSESSABLE} == {o.reason for o in judged}
+
+
+@pytest.mark.parametrize("action", ["quarantine", "keep"])
+def test_other_actions_change_no_voxel(bare, action):
+    series, *_ = bare
+    policy = FacePolicy(action=action, keep_reason="orbit study" if action == "keep" else "")
+    outcomes = deface_series(instances_of(series), plan_faces([series], policy), policy)
+    assert {("face left", Reason.FACE_LEFT if action == "quarantine" else None, True)} == {
+        (o.verdict, o.reason, o.face_in_fov) for o in outcomes
+    }
+
+
+def test_the_relief_limit_lies_between_faces_and_what_is_left():
+    assert RELIEF_LIMIT_MM == 1.5
+    assert person(1) != person(2)
