@@ -254,11 +254,13 @@ def storage_classes() -> frozenset[str]:
     """Return the SOP Class UIDs of the standard's storage classes (PS3.4 B.5, PS3.6 A)."""
     from pydicom._uid_dict import UID_dictionary
 
-    return frozenset(
+    from tasks.deidentify.iod import storage_classes as known_iods
+
+    return known_iods() | {
         uid
         for uid, entry in UID_dictionary.items()
         if entry[1] == "SOP Class" and "Storage" in entry[0] and "Commitment" not in entry[0] and "Directory" not in entry[0]
-    )
+    }
 
 
 @cache

@@ -100,7 +100,9 @@ class Rebuilder:
                 level.signed = buffer[start:stop].strip(b"\x00") != b""
             elif tag == 0x00080102:
                 level.scheme = buffer[start:stop].strip(b" \x00")
-            elif tag == 0x0040A043 and self.rules.policy.clean_structured_content:
+            elif tag == 0x0040A043 and not self.rules.policy.clean_structured_content:
+                level.concept = "D" if structured.CONTENT in level.path else ""
+            elif tag == 0x0040A043:
                 level.concept = structured.concept_action(buffer, found, level.encoding, self.rules.policy)
                 if level.concept == "X" and level.references:
                     level.concept = "D"

@@ -67,6 +67,9 @@ _NEVER = frozenset((0x04000500, 0x04000520, 0x4FFE0001, 0xFFFAFFFA, 0xFFFCFFFC, 
 _WRITTEN = frozenset((0x00120062, 0x00120063, 0x00120064, 0x00280301, 0x00280302, 0x00280303, 0x00080307))
 # Free text about the person that nothing marks as such: E.3.5 would allow cleaning it, nobody can tell when it is clean.
 _NOT_CLEANABLE = frozenset((0x00102180,))
+# Options that retain names of devices and institutions: cleaning would cut exactly what is to stay.
+_VERBATIM = frozenset(("PS3.15 E.3.8", "PS3.15 E.3.11"))
+_GRAPHIC_ANNOTATION = 0x00700001
 _PSEUDONYM = frozenset((0x00100010, 0x00100020))
 
 
@@ -100,7 +103,7 @@ class RuleBook:
             action, clause = self._table_action(row, need)
             if tag in _NOT_CLEANABLE:
                 action, clause = Action.REMOVE, "PS3.15 E.1-1"
-            return Rule(keyword or row.keyword, vr or row.vr, vm, self._by_vr(tag, action, vr or row.vr), clause)
+            return Rule(keyword or row.keyword, vr or row.vr, vm, self._by_vr(tag, action, vr or row.vr, clause), clause)
         action = self._untabled(tag, vr)
         clause = "not in E.1-1: kept by VR" if action is not Action.REMOVE else "default deny"
         if action is Action.REMOVE and vr and vr not in ("UR", "OB", "UN"):
@@ -128,14 +131,16 @@ class RuleBook:
                 return (Action.KEEP if options[option] == "K" else Action.CLEAN), f"PS3.15 {clause}"
         return _basic_action(row.basic, need), "PS3.15 E.1-1"
 
-    def _by_vr(self, tag: int, action: Action, vr: str) -> Action:
+    def _by_vr(self, tag: int, action: Action, vr: str, clause: str) -> Action:
         if tag in (0x00101010, 0x0072005F) and action is Action.KEEP:
             return Action.CAP_AGE
+        if tag == _GRAPHIC_ANNOTATION and not self.policy.clean_graphics:
+            return Action.REMOVE
         if vr == "SQ" and action in (Action.KEEP, Action.CLEAN, Action.DUMMY, Action.MAP_UID):
             return Action.RECURSE
         if action is Action.CLEAN and vr not in _TEXT:
             return Action.REMOVE if vr in ("OB", "OW", "UN", "PN", "UR", "OB or OW") else Action.KEEP
-        if action is Action.KEEP and vr in _TEXT:
+        if action is Action.KEEP and vr in _TEXT and clause not in _VERBATIM:
             return Action.CLEAN  # a retained text is still cleaned of the patient's identifiers
         return action
 

@@ -15,6 +15,7 @@ from tasks.policy.headers import HeaderPolicy
 
 # The attributes that hold the value of a content item (PS3.3 C.17.3.2).
 _VALUES = frozenset((0x0040A160, 0x0040A123, 0x0040A120, 0x0040A121, 0x0040A122, 0x0040A124, 0x0040A300, 0x0040A168))
+CONTENT = 0x0040A730
 _RETAINING = (
     ("device", "retain_device", "full"),
     ("institution", "retain_institution", True),

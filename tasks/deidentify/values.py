@@ -91,13 +91,13 @@ class ValueRules:
             case Action.CLEAN:
                 return self._cleaned(rule, vr, value, encodings, scheme)
             case Action.KEEP:
-                return self._kept(rule, vr, value)
+                return self._kept(rule, vr, value, encodings)
 
     def _dummy(self, rule: Rule, vr: str, value: bytes) -> bytes | None:
         if vr == "UI":
             return self._mapped(value)
         if value and vr in ("DA", "TM", "DT") and self.policy.dates != "remove":
-            return self._shifted(vr, value) if self.policy.dates == "shift" else self._kept(rule, vr, value)
+            return self._shifted(vr, value) if self.policy.dates == "shift" else self._kept(rule, vr, value, None)
         if vr in _BINARY:
             return bytes(len(value)) if 0 < len(value) <= 1 << 10 else None
         if vr == "CS":
@@ -133,7 +133,7 @@ class ValueRules:
         capped = dates.capped_age(text, self.policy.age_cap_years, older_than_cap=self.patient.older_than_cap) if text else None
         return capped.encode() if capped else None
 
-    def _kept(self, rule: Rule, vr: str, value: bytes) -> bytes | None:
+    def _kept(self, rule: Rule, vr: str, value: bytes, encodings: tuple[str, ...] | None) -> bytes | None:
         if rule.keyword == "ICCProfile":
             return colour.canonical_profile(value)
         if vr in _BINARY:
@@ -157,6 +157,9 @@ class ValueRules:
         if vr == "UI":
             found = domains.uids(value)
             return None if found is None else "\\".join(found).encode()
+        if vr in domains.MAX_CHARACTERS or vr in ("UT", "UC"):
+            plain = decoded(value, encodings, vr)
+            return None if plain is None else domains.plain_text(vr, plain).encode("utf-8")
         return None
 
     def _is_own_number(self, vr: str, value: bytes) -> bool:
