@@ -1,17 +1,16 @@
-"""Rotated text boxes: from the detector's text map to boxes, turned, cropped, and grown until no ink crosses their border.
+"""Rotated text boxes: from the detector's text map to boxes, turned and cropped.
 
-Whether a box is text does not belong here (`find`).
+Whether a box is text (`find`) and where its line ends (`lines`) does not belong here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from tasks.pixels.engine import TextEngine
-from tasks.pixels.ink import Mask
 from tasks.pixels.views import Image8
 
 Points = np.ndarray[Any, np.dtype[np.float32]]
@@ -128,58 +127,3 @@ def _from_top_left(corners: Points) -> Points:
     left, right = by_x[:2], by_x[2:]
     left, right = left[np.argsort(left[:, 1])], right[np.argsort(right[:, 1])]
     return np.array([left[0], right[0], right[1], left[1]], np.float32)
-
-
-def grow(box: TextBox, lifted: Image8, drawn: Mask | None) -> TextBox:
-    """Return the box lengthened along its line while the strips beyond its ends look like its inside, not like the ground around.
-
-    `lifted` is the view with even contrast; `drawn` exact ink, which settles the matter where there is any.
-    """
-    import cv2
-
-    a, b, c, d = box.corners
-    along, across = (b - a, c - b) if np.linalg.norm(b - a) >= np.linalg.norm(c - b) else (c - b, d - c)
-    length, height = float(np.linalg.norm(along)), float(np.linalg.norm(across))
-    if height < 4 or length < 4:
-        return box
-    unit, up = along / length, across / height
-    reach, side = 6 * height, 1.0 * height  # how far to look beyond the ends and above
-    centre = box.corners.mean(axis=0)
-    width, depth = int(length + 2 * reach), int(height + 2 * side)
-    origin = centre - unit * width / 2 - up * depth / 2
-    transform = np.array([[unit[0], up[0], origin[0]], [unit[1], up[1], origin[1]]], np.float32)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    patch = cv2.warpAffine(lifted, transform, (width, depth), flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-    energy = np.abs(np.diff(patch, axis=1, prepend=patch[:, :1])) + np.abs(np.diff(patch, axis=0, prepend=patch[:1]))
-    top, bottom = int(side), int(side + height)
-    ends = int(reach), int(reach + length)
-    if drawn is not None:
-        ink = cv2.warpAffine(drawn.astype(np.uint8), transform, (width, depth), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
-        if ink[top:bottom, ends[0] : ends[1]].mean() > 0.06:
-            energy = ink.astype(np.float32) * 100
-    inside = float(energy[top:bottom, ends[0] : ends[1]].mean())
-    around = np.concatenate(
-        [energy[: max(top - int(0.3 * height), 1), ends[0] : ends[1]], energy[bottom + int(0.3 * height) :, ends[0] : ends[1]]]
-    )
-    ground = float(np.median(around.mean(axis=1))) if around.size else 0.0
-    level = ground + 0.45 * (inside - ground)
-    if inside < 1.3 * ground + 1:
-        return box
-    columns = energy[top:bottom].mean(axis=0)
-    before = _reach(columns[: ends[0]][::-1], level, height)
-    after = _reach(columns[ends[1] :], level, height)
-    if not before and not after:
-        return box
-    half_up = up * height / 2
-    start, stop = centre - unit * (length / 2 + before), centre + unit * (length / 2 + after)
-    corners = np.array([start - half_up, stop - half_up, stop + half_up, start + half_up], np.float32)
-    return replace(box, corners=corners)
-
-
-def _reach(columns: np.ndarray[Any, Any], level: float, height: float) -> float:
-    """Return how many pixels of text follow: windows of 0.7 line heights must stay above the level."""
-    window = max(int(0.7 * height), 3)
-    reached = 0
-    while reached + window <= len(columns) and float(columns[reached : reached + window].mean()) > level:
-        reached += max(window // 2, 1)
-    return float(min(reached + window // 2, len(columns))) if reached else 0.0

@@ -17,6 +17,7 @@ from tasks.policy.pixels import PixelPolicy
 
 if TYPE_CHECKING:
     from tasks.pixels.boxes import TextBox
+    from tasks.pixels.devices import Device
     from tasks.pixels.plan import Examination
 
 
@@ -58,9 +59,13 @@ def _without_looking(instance: Instance, policy: PixelPolicy) -> PixelOutcome | 
 def _blanked(instance: Instance, result: Examination | Reason, own_values: frozenset[str]) -> PixelOutcome:
     if isinstance(result, Reason):
         return PixelOutcome(instance, result, False)
+    from tasks.pixels.beside import without_side_pictures
+    from tasks.pixels.devices import device_of
     from tasks.pixels.rewrite import rewrite_pixels
 
-    findings = tuple(_finding(instance, place, box, own_values) for place, box in result.boxes)
+    device = device_of(instance.dataset)
+    findings = tuple(_finding(instance, place, box, own_values, device) for place, box in result.boxes)
+    instance = without_side_pictures(instance)
     if not result.boxes:
         return PixelOutcome(instance, None, True)
     try:
@@ -75,8 +80,13 @@ def _blanked(instance: Instance, result: Examination | Reason, own_values: froze
     return PixelOutcome(changed, None, True, len(findings), findings)
 
 
-def _finding(instance: Instance, place: str, box: TextBox, own_values: frozenset[str]) -> Finding:
+def _finding(instance: Instance, place: str, box: TextBox, own_values: frozenset[str], device: Device | None) -> Finding:
     x, y, width, height = box.bounds
-    kind = "patient_value" if holds_own_value(box.text, own_values) else "burned_in_text"
+    if holds_own_value(box.text, own_values):
+        kind = "patient_value"
+    elif device is not None and not device.writes_at(x, y, width, height):
+        kind = "text_outside_known_region"
+    else:
+        kind = "burned_in_text"
     score = 1.0 if kind == "patient_value" else round(min(box.score, 0.99), 2)
     return Finding(instance.sop_instance_uid, f"{place} [{x},{y},{width},{height}]", kind, box.rule, score)

@@ -5,22 +5,27 @@ Which frames to look at does not belong here (`plan`), nor how boxes are made fr
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tasks.pixels.boxes import Points, TextBox, crop, detect, grow, turn_back
+from tasks.pixels.boxes import Points, TextBox, crop, detect, turn_back
 from tasks.pixels.decode import Frame
 from tasks.pixels.engine import Reading, TextEngine
 from tasks.pixels.glyphs import glyph_rows
 from tasks.pixels.ink import Mask, ink_mask, ink_view
 from tasks.pixels.layout import PixelLayout
+from tasks.pixels.lines import grow, look_closer
 from tasks.pixels.views import Image8, lift, see
 
 # Evidence = characters read x probability^1.5. On real frames anatomy reaches 1.0 and text 5 and more (tests/bench/burned_in).
 _EVIDENCE, _EVIDENCE_SQUARE, _EVIDENCE_LARGE = 1.4, 2.2, 2.5
 _LARGE = 0.13  # of the frame's short side: boxes this high must be read well
 _INKED = 0.06  # of a box: exact ink that makes it text however it reads
+_ROUND = frozenset("0Oo°CcDUu1IilL|/\\()[]<>.,:;-_~'`^=\"8")  # what anatomy is read as
+_CLOSER = 12  # boxes of one frame that are looked at again, upright and enlarged
+_SURE = 0.7  # the detector's own probability
 _TWO_LETTERS = 22  # pixels of ink
 
 
@@ -40,11 +45,12 @@ def find_text(
     candidates += [(corners, score, "P1.ocr") for corners, score in _turned(lifted, engine)]
     rows: list[Points] = []
     if drawn is not None and drawn.any():
-        rows = glyph_rows(drawn, _plane(frame, plain))
+        rows = glyph_rows(drawn, _plane(frame, plain)) if doubt <= 1 else []
         candidates += _in_ink(drawn, engine)
-    boxes = _believed(lifted, candidates, drawn, engine, doubt)
+    boxes = _believed(lifted, _without_twins(candidates), drawn, engine, doubt)
     boxes += [TextBox(corners, 0.9, rule="P3.glyphs") for corners in rows]
-    return [grow(box, lifted[..., 1], drawn) for box in boxes]
+    closer = [look_closer(box, lifted, engine) for box in boxes[:_CLOSER]]
+    return [grow(box, np.ascontiguousarray(lifted[..., 1]), drawn) for box in [*closer, *boxes[_CLOSER:]]]
 
 
 def _plane(frame: Frame, plain: Image8) -> np.ndarray[Any, Any]:
@@ -107,9 +113,25 @@ def _believed(
                 kept.append(box)
         elif evidence >= (_EVIDENCE if max(box.sides) > 1.6 * height else _EVIDENCE_SQUARE) or (rule == "P2.ink" and _is_inked(box, drawn)):
             kept.append(box)
+        elif doubt <= 1 and _stands_out(box, lifted[..., 0]):
+            kept.append(replace(box, rule="P4.line"))
         else:
             doubtful.append(box)
     return kept + [box for box in doubtful if any(_beside(box, other) for other in kept)]
+
+
+def _without_twins(candidates: list[tuple[Points, float, str]]) -> list[tuple[Points, float, str]]:
+    """Drop the smaller of two boxes that passes found at nearly the same place, so that each text is read once."""
+    bounds = np.array([[*corners.min(axis=0), *corners.max(axis=0)] for corners, _, _ in candidates], np.float32).reshape(-1, 4)
+    areas = (bounds[:, 2] - bounds[:, 0]) * (bounds[:, 3] - bounds[:, 1])
+    kept: list[int] = []
+    for i in np.argsort(-areas, kind="stable"):
+        low = np.maximum(bounds[kept, :2], bounds[i, :2])
+        high = np.minimum(bounds[kept, 2:], bounds[i, 2:])
+        shared = np.clip(high - low, 0, None).prod(axis=1)
+        if not (shared > 0.8 * (areas[kept] + areas[i] - shared)).any():
+            kept.append(int(i))
+    return [candidates[i] for i in sorted(kept)]
 
 
 def _other_view(lifted: Image8, drawn: Mask | None, candidate: tuple[Points, float, str]) -> Image8:
@@ -131,7 +153,10 @@ def _read_twice(crops: list[Image8], engine: TextEngine) -> list[Reading]:
 
 
 def _evidence(reading: Reading) -> float:
-    return float(len(reading.text.replace(" ", "")) * reading.score**1.5)
+    """Return how much a reading speaks for text; rows of ribs and rings read as 0, O, 1 and little else."""
+    characters = reading.text.replace(" ", "")
+    weight = 1.0 if any(c not in _ROUND for c in characters) else 0.4
+    return float(len(characters) * reading.score**1.5 * weight)
 
 
 def _is_inked(box: TextBox, drawn: Mask | None) -> bool:
@@ -140,6 +165,19 @@ def _is_inked(box: TextBox, drawn: Mask | None) -> bool:
         return False
     inside = crop(drawn.astype(np.uint8) * 255, box.corners) > 127
     return _INKED <= float(inside.mean()) <= 0.6
+
+
+def _stands_out(box: TextBox, plain: Image8) -> bool:
+    """Tell whether a line that the detector is sure of, though nobody can read it, is busy on a quiet ground: any other script."""
+    length, height = max(box.sides), min(box.sides)
+    if box.score < _SURE or length < 2.5 * height or height > 0.09 * min(plain.shape):
+        return False
+    centre = box.corners.mean(axis=0)
+    inside = crop(plain, box.corners).astype(np.float32)
+    taller = np.asarray(centre + (box.corners - centre) * np.float32(2.2), np.float32)
+    around = crop(plain, taller).astype(np.float32)
+    rim = np.concatenate([around[: around.shape[0] // 5].ravel(), around[-(around.shape[0] // 5) :].ravel()])
+    return bool(rim.size and inside.std() > 4 * rim.std() + 6)
 
 
 def _beside(fragment: TextBox, box: TextBox) -> bool:

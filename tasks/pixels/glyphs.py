@@ -15,6 +15,7 @@ Points = np.ndarray[Any, np.dtype[np.float32]]
 
 _LEAST_GLYPHS = 5
 _LEAST_AREA = 5
+_MOST_ROWS = 12  # more of them are a texture
 _ONE_VALUE = 0.8  # of a row's ink: a program writes with one value, noise on an even ground with many
 
 
@@ -54,7 +55,7 @@ def glyph_rows(drawn: Mask, values: np.ndarray[Any, Any]) -> list[Points]:
             if corners is not None:
                 rows.append(corners + np.array([x, y], np.float32))
                 taken[window] |= inside
-    return rows
+    return rows if len(rows) <= _MOST_ROWS else []
 
 
 def _row(
@@ -71,7 +72,7 @@ def _row(
     if len(members) < _LEAST_GLYPHS:
         return None
     sizes = longest[members].astype(float)
-    if np.median(sizes) * 2.6 < sizes.max() or np.median(sizes) < 4:
+    if np.median(sizes) * 2.2 < sizes.max() or np.median(sizes) < 5 or sizes.std() > 0.35 * sizes.mean():
         return None
     found, counts = np.unique(values[inside], return_counts=True)
     if counts.max() < _ONE_VALUE * inside.sum() or int(found[counts.argmax()]) in extremes:
@@ -81,6 +82,6 @@ def _row(
     points = np.argwhere(inside)[:, ::-1].astype(np.float32)
     (cx, cy), (w, h), angle = cv2.minAreaRect(points)
     w, h = w + 1, h + 1
-    if max(w, h) < 2.2 * min(w, h) or min(w, h) > 2.2 * float(np.median(sizes)) or not 0.08 < inside.sum() / (w * h) < 0.75:
+    if max(w, h) < 2.2 * min(w, h) or min(w, h) > 1.7 * float(np.median(sizes)) or not 0.08 < inside.sum() / (w * h) < 0.75:
         return None
     return np.asarray(cv2.boxPoints(((cx + 0.5, cy + 0.5), (w + 2, h + 2), angle)), np.float32)

@@ -16,7 +16,7 @@ from tasks.pixels.ink import ink_mask
 
 _REMEMBERED = 15  # frames kept for the median
 _TWO_LETTERS, _LETTERS = 16, 30  # pixels of exact ink of one value in the smallest font
-_ALIKE = 0.4  # correlation from which two frames show the same text
+_ALIKE = 0.6  # correlation from which two frames show the same text
 _USUAL = 0.2  # share of the frames that hold ink of a value: from here on it is the picture's own
 
 

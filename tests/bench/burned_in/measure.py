@@ -1,0 +1,88 @@
+"""Judge a blanked object by the ink that is known to have been in it: matched filter and overwritten share, never by reading."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.pixels.decode import read_frames
+from tasks.pixels.layout import read_layout
+from tests.bench.burned_in.compose import Region, Style
+from tests.bench.burned_in.objects import NAMES, Case
+
+_LEFT, _RESPONSE = 0.05, 0.25
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One region: its strata, whether its ink is gone, and how far it stood out from its ground (in deviations)."""
+
+    style: Style
+    modality: str
+    syntax: str
+    photometric: str
+    frames: int
+    gone: bool
+    visibility: float
+
+
+def frames_of(instance) -> list[np.ndarray]:
+    layout = read_layout(instance.dataset, instance.transfer_syntax_uid, 10**10)
+    return [np.asarray(frame, np.float32) for frame in read_frames(instance.dataset, layout)]
+
+
+def ink_is_gone(before: np.ndarray, after: np.ndarray, region: Region) -> bool:
+    """Tell whether at most 5 % of the ink kept its values, and a filter matched to the ink answers a quarter of before at most."""
+    ink = region.ink
+    old, new = (_grey(x)[region.box] for x in (before, after))
+    strong = ink > 0.3
+    left = float((np.abs(old - new)[strong] <= 1e-6).mean())
+    template = ink - ink.mean()
+    first = abs(float((template * (old - old.mean())).sum()))
+    second = abs(float((template * (new - new.mean())).sum()))
+    return left <= _LEFT and second <= _RESPONSE * first + 1e-3
+
+
+def judge(case: Case, outcome) -> tuple[list[Judged], float]:
+    """Return every region judged, and the share of pixels changed outside the regions' boxes (the greatest of all frames)."""
+    before, after = frames_of(case.instance), frames_of(outcome.instance)
+    judged = []
+    for number, region in case.regions:
+        ground = _grey(before[number])[region.box]
+        strong, weak = region.ink > 0.6, region.ink < 0.05
+        spread = float(ground[weak].std()) + 1e-3 if weak.any() else 1.0
+        step = abs(float(ground[strong].mean() - ground[weak].mean())) if strong.any() and weak.any() else 0.0
+        gone = outcome.reason is not None or ink_is_gone(before[number], after[number], region)
+        judged.append(Judged(region.style, case.name, NAMES[case.syntax], case.photometric, len(before), gone, step / spread))
+    over = []
+    for number, (old, new) in enumerate(zip(before, after, strict=True)):
+        changed = (old != new) if old.ndim == 2 else (old != new).any(axis=2)
+        for n, region in case.regions:
+            if n == number or len(before) > 1:
+                y, x = region.box
+                changed[max(y.start - 4, 0) : y.stop + 4, max(x.start - 4, 0) : x.stop + 4] = False
+        over.append(float(changed.mean()))
+    return judged, max(over)
+
+
+def _grey(frame: np.ndarray) -> np.ndarray:
+    return frame if frame.ndim == 2 else frame[..., 0] if frame.shape[2] == 1 else frame.mean(axis=2)
+
+
+def strata(judged: list[Judged]) -> dict[str, dict[str, tuple[int, int]]]:
+    """Return (gone, all) by stratum."""
+    table: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for j in judged:
+        s = j.style
+        rows = {
+            "modality": j.modality, "photometric": j.photometric, "syntax": j.syntax, "font": s.font, "height": f"{s.height:02d} px",
+            "script": s.script, "rotation": f"{s.rotation}", "contrast": f"{s.contrast:.0%}",
+            "polarity": s.polarity, "position": s.position,
+            "frames": "one of many" if j.frames > 1 else "single",
+            "visibility": "< 1" if j.visibility < 1 else "1 to 3" if j.visibility < 3 else "> 3",
+        }  # fmt: skip
+        for name, value in rows.items():
+            table[name][value].append(j.gone)
+    return {name: {value: (sum(gone), len(gone)) for value, gone in sorted(rows.items())} for name, rows in table.items()}
