@@ -121,3 +121,10 @@ def test_ids_of_the_headers_go_with_other_zeros_and_separators() -> None:
 def test_strict_removes_what_nobody_knows() -> None:
     strict = TextCleaner(PatientIdentifiers(), None, "remove", "remove")
     assert strict.clean("CT chest blorptang 123456 with contrast 1.5 mm", "StudyDescription").text == "CT chest   with contrast 1.5 mm"
+
+
+@pytest.mark.parametrize("word", ["qdenucukoma", "zvagitis", "kwrosis", "brxelung"])
+def test_an_ending_alone_makes_no_clinical_word(word: str) -> None:
+    from tasks.deidentify.text.vocabulary import is_clinical
+
+    assert not is_clinical(word)
