@@ -16,6 +16,7 @@ from tasks.policy import Policy
 from tasks.policy.gates import GatePolicy
 from tasks.risk import measure_risk
 from tasks.scan import hold_reason
+from tasks.scan.measures import measure_leftovers
 
 FINDING_GATES = ("T1", "T1x", "T2", "T3", "T5", "T6", "T7", "T10", "T")
 SETTLED = ("no face", "defaced", "already defaced", "not applicable")
@@ -43,7 +44,13 @@ def tables_to_judge(
         "receipts": lambda: receipts_to_judge(receipts, instances),
         "studies": lambda: _in_candidate(receipts_to_judge(receipts, instances)),
         "findings": lambda: findings_to_judge(findings, instances, policy.gates),
-        "risk": lambda: pa.concat_tables([measure_risk(instances, policy.gates, earlier), *([] if planned is None else [planned])]),
+        "risk": lambda: pa.concat_tables(
+            [
+                measure_risk(instances, policy.gates, earlier),
+                measure_leftovers(instances, findings, policy.gates),
+                *([] if planned is None else [planned]),
+            ]
+        ),
     }
     tables: dict[str, pa.Table] = {}
     trouble: dict[str, str] = {}

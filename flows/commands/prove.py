@@ -18,6 +18,7 @@ _MISSED = 4
 def prove(
     n: Annotated[int, typer.Option("--n", min=1, help="Defects of each kind; 299 without a miss prove 99 %")] = 300,
     policy: Annotated[str, typer.Option(help="shifted-dates, strict, or a policy file")] = "shifted-dates",
+    pixels: Annotated[int, typer.Option(min=0, help="Texts to burn in and read again (half a CPU second each)")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the proofs as JSON")] = False,
 ) -> None:
     """Plant known defects in copies of clean made objects, run the unchanged gates, and report recall with its lower bound.
@@ -29,7 +30,7 @@ def prove(
     from tasks.prove.run import prove as run
 
     with progress({"prove": "kinds of defects"}, quiet=as_json) as observe:
-        proofs = list(run(load_policy(policy), n, observe))
+        proofs = list(run(load_policy(policy), n, observe, pixels))
     if as_json:
         print_json({"policy": policy, "proofs": [_as_dict(p) for p in proofs]})
     else:

@@ -150,6 +150,33 @@ def unclean_container(specimen: Specimen, chance: random.Random, dataset: Datase
     return None
 
 
+def strangers_value(other: Specimen, chance: random.Random, dataset: Dataset) -> bytes | None:
+    """Leave another patient's whole name or long id."""
+    patient = other.patient
+    ids = [v for v in (patient.patient_id, patient.accession) if len(v.lstrip("0")) >= 7]
+    names = [f"{patient.family}^{patient.given}", f"{patient.given} {patient.family}", f"{patient.family}, {patient.given}"]
+    place = chance.choice((_in_text, _in_private, _in_item, _as_name))
+    place(chance.choice([*ids, *names]), chance, dataset)
+    return None
+
+
+def burned_in_text(specimen: Specimen, chance: random.Random, dataset: Dataset) -> bytes | None:
+    """Draw a name, an id or a date into the pixels, brighter than all else."""
+    import cv2
+    import numpy as np
+
+    patient = specimen.patient
+    text = chance.choice((patient.family.upper()[:9], patient.patient_id, patient.study_date, patient.accession[:9]))
+    text = text.encode("ascii", "ignore").decode()
+    image = np.frombuffer(dataset.PixelData, "<u2").reshape(dataset.Rows, dataset.Columns).copy()
+    drawn = np.zeros(image.shape, np.uint8)
+    place = (chance.randint(2, 6), chance.randint(14, image.shape[0] - 8))
+    cv2.putText(drawn, text, place, cv2.FONT_HERSHEY_SIMPLEX, chance.uniform(0.36, 0.46), 255, 1)
+    image[drawn > 100] = chance.randint(2600, 4000)
+    dataset.PixelData = image.tobytes()
+    return None
+
+
 _NAMES = ("Hartfeld", "Okpara", "Lindqvist", "Marchetti", "Takeda", "Villanueva", "Petrosyan", "Brannigan", "Szczepan", "Dubrovin")
 
 

@@ -6,16 +6,25 @@ What is planted is in `leaks`, `tables` and `images`; which kinds there are is i
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from pydicom.dataset import Dataset
+
 from tasks.policy import Policy
+from tasks.policy.gates import GatePolicy
 from tasks.prove.bounds import lower_bound, upper_bound
-from tasks.prove.kinds import ObjectDefect
-from tasks.prove.leaks import Plant
+from tasks.prove.kinds import USUAL, ObjectDefect
+from tasks.prove.leaks import Plant, burned_in_text, strangers_value
 from tasks.prove.specimens import Specimen
-from tasks.scan import hold_reason, scan_object
+from tasks.prove.tables import CandidateDefect
+from tasks.scan import HOLD_SCORE, hold_reason, scan_object
+from tasks.scan.cohort import find_others, index_cohort
+from tasks.scan.walk import read_walk
+
+ALLOWED_PER_1000 = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +83,55 @@ def try_plants(kind: ObjectDefect, specimens: Sequence[Specimen], n: int, policy
     return Proof(kind.gate, kind.kind, n, caught, kind.target)
 
 
-def try_clean(specimens: Sequence[Specimen], policy: Policy, allowed_per_1000: float = 1.0) -> Proof:
+def try_clean(specimens: Sequence[Specimen], policy: Policy, allowed_per_1000: float = ALLOWED_PER_1000) -> Proof:
     """Count the clean specimens that the scan reports at all: held, or shown to a person."""
     alarms = sum(bool(scan_object(s.written, s.identity, policy.gates, s.sop_instance_uid)) for s in specimens)
     return Proof("T1-T10", "clean objects", len(specimens), alarms, allowed_per_1000)
+
+
+def try_strangers(specimens: Sequence[Specimen], n: int, policy: Policy, scratch: Path) -> Iterator[Proof]:
+    """Plant another patient's values, known from the slice of the archive, and count who is found; then the clean objects."""
+    index = index_cohort({s.patient_id: s.identity for s in specimens})
+    caught = 0
+    for number in range(n):
+        specimen = specimens[number * len(specimens) // n]
+        chance = random.Random(f"stranger {number}")
+        other = chance.choice([s for s in specimens if s.patient_id != specimen.patient_id] or [specimen])
+        path = planted_copy(specimen, partial(_of_stranger, other), chance, scratch)
+        caught += bool(find_others(read_walk(path), index, specimen.patient_id, ""))
+    yield Proof("T1x", "somebody else's values", n, caught, USUAL)
+    alarms = sum(bool(find_others(read_walk(s.written), index, s.patient_id, "")) for s in specimens)
+    yield Proof("T1x", "clean objects", len(specimens), alarms, ALLOWED_PER_1000)
+
+
+def _of_stranger(other: Specimen, _: Specimen, chance: random.Random, dataset: Dataset) -> bytes | None:
+    return strangers_value(other, chance, dataset)
+
+
+def try_candidates(defect: CandidateDefect, n: int, policy: GatePolicy) -> Iterator[Proof]:
+    """Show the gate `n` candidates with the defect, then as many without."""
+    for kind, planted, target in ((defect.kind, True, defect.target), (f"clean: {defect.kind}", False, ALLOWED_PER_1000)):
+        held = sum(defect.trial(random.Random(f"{defect.kind} {number}"), policy, planted) for number in range(n))
+        yield Proof(defect.gate, kind, n, held, target)
+
+
+def try_burned_in(specimens: Sequence[Specimen], n: int, scratch: Path) -> Iterator[Proof]:
+    """Draw text into the written pixels and read them again; then the clean pixels."""
+    caught = alarms = 0
+    for number in range(n):
+        specimen = specimens[number * len(specimens) // n]
+        path = planted_copy(specimen, burned_in_text, random.Random(f"burned in {number}"), scratch)
+        caught += hold_by_text(path, specimen)
+        alarms += hold_by_text(specimen.written, specimen)
+    yield Proof("T7", "text burned into the pixels", n, caught, USUAL)
+    yield Proof("T7", "clean pixels", n, alarms, ALLOWED_PER_1000)
+
+
+def hold_by_text(path: Path, specimen: Specimen) -> bool:
+    """Say whether reading the pixels of a written object holds it."""
+    from tasks.scan.reading import text_in_pixels
+
+    return any(f.score >= HOLD_SCORE for f in text_in_pixels(path, specimen.identity, specimen.sop_instance_uid))
 
 
 def planted_copy(specimen: Specimen, plant: Plant, chance: random.Random, scratch: Path) -> Path:

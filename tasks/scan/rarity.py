@@ -36,17 +36,20 @@ _LONGEST = 1 << 16
 
 def tokens_of(walk: Walk) -> set[tuple[str, str]]:
     """Return (place without item numbers, word) of every word in the texts of an object that no dictionary of the trade has."""
-    words = technical_words()
     found: set[tuple[str, str]] = set()
     for index, element in enumerate(walk.elements):
         length = element.end - element.start
         if element.vr not in _TEXTS or not 0 < length <= _LONGEST or element.tag in _OURS or _is_declaration(walk, element.parent):
             continue
         place = re.sub(r"\[\d+\]", "[]", walk.place(index))
-        for word in _WORD.findall(fold(decode(walk.value(element), "ISO_IR 192"))):
-            if word not in words and not _is_number(word):
-                found.add((place, word))
+        found.update((place, word) for word in words_of(decode(walk.value(element), "ISO_IR 192")))
     return found
+
+
+def words_of(text: str) -> set[str]:
+    """Return the words of a text that no dictionary of the trade has, folded; numbers of the trade left out."""
+    words = technical_words()
+    return {word for word in _WORD.findall(fold(text)) if word not in words and not _is_number(word)}
 
 
 def _is_declaration(walk: Walk, parent: int) -> bool:

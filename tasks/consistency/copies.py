@@ -1,0 +1,52 @@
+"""The same pixels under another patient (I4): a keyed digest of every object's pixels, compared across the private ledger.
+
+Two scans are never equal to the last bit; equal pixels under two patients are a copy, a mix-up in the archive, or a test object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import pyarrow as pa
+
+from tasks.risk.measures import Measure, as_risk_table
+from tasks.scan.walk import Walk
+from tasks.secret import Secret
+
+LEDGER = pa.schema(
+    [pa.field("PatientID", pa.string(), nullable=False), pa.field("SOPInstanceUID", pa.string()), pa.field("pixel_digest", pa.string())]
+)
+"""Private: one row per object of every release and candidate."""
+_FLAT = 4  # distinct byte values: an empty slice, a mask of nothing
+
+
+def pixel_digest(walk: Walk, secret: Secret) -> str | None:
+    """Return the keyed digest of an object's pixels, None without pixels or where they are (nearly) all the same."""
+    if walk.pixels is None:
+        return None
+    key = secret.key("pixel-ledger")
+    digest = hashlib.blake2b(key=key, digest_size=16)
+    values: set[int] = set()
+    for start, end in walk.fragments[1:] or ((walk.pixels.start, walk.pixels.end),):
+        piece = walk.data[start:end]
+        digest.update(piece)
+        if len(values) <= _FLAT:
+            values.update(piece[:: max(len(piece) // 4096, 1)])
+    return digest.hexdigest() if len(values) > _FLAT else None
+
+
+def measure_copies(ledger: pa.Table) -> pa.Table:
+    """Return the I4 row: digests that more than one patient has (LEDGER)."""
+    import duckdb
+
+    with duckdb.connect() as sql:
+        sql.register("ledger", ledger)
+        query = """
+            SELECT count(*) FROM (
+                SELECT pixel_digest FROM ledger WHERE pixel_digest IS NOT NULL GROUP BY 1 HAVING count(DISTINCT PatientID) > 1
+            )
+        """
+        row = sql.execute(query).fetchone()
+    return as_risk_table(
+        [Measure("I4", "pixels that more than one patient has", row[0] if row else None, ledger.num_rows, "block", at_most=0)]
+    )
