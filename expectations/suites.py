@@ -150,7 +150,7 @@ def leftovers_in_instances(policy: Policy) -> list[Any]:
 def risk_of_measures(_: Policy) -> list[Any]:
     """RISK: every measure was taken, and lies within its bounds."""
     return [
-        gxe.ExpectTableRowCountToBeBetween(min_value=2, meta=_meta("K1", "block", "release"), description="Risk was measured"),
+        gxe.ExpectTableRowCountToBeBetween(min_value=4, meta=_meta("K1", "block", "release"), description="Risk was measured"),
         gxe.ExpectColumnValuesToNotBeNull(column="value", meta=_meta("K1", "block", "release"), description="Every measure has a value"),
         ExpectMeasuresToStayWithinTheirBounds(meta=_meta("K", "measure", "release"), description="Every measure lies within its bounds"),
     ]

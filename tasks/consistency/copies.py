@@ -37,16 +37,9 @@ def pixel_digest(walk: Walk, secret: Secret) -> str | None:
 
 def measure_copies(ledger: pa.Table) -> pa.Table:
     """Return the I4 row: digests that more than one patient has (LEDGER)."""
-    import duckdb
+    import pyarrow.compute as pc
 
-    with duckdb.connect() as sql:
-        sql.register("ledger", ledger)
-        query = """
-            SELECT count(*) FROM (
-                SELECT pixel_digest FROM ledger WHERE pixel_digest IS NOT NULL GROUP BY 1 HAVING count(DISTINCT PatientID) > 1
-            )
-        """
-        row = sql.execute(query).fetchone()
-    return as_risk_table(
-        [Measure("I4", "pixels that more than one patient has", row[0] if row else None, ledger.num_rows, "block", at_most=0)]
-    )
+    known = ledger.filter(pc.is_valid(ledger["pixel_digest"]))
+    counted = known.group_by("pixel_digest").aggregate([("PatientID", "count_distinct")])
+    shared = counted.filter(pc.greater(counted["PatientID_count_distinct"], 1)).num_rows
+    return as_risk_table([Measure("I4", "pixels that more than one patient has", shared, ledger.num_rows, "block", at_most=0)])

@@ -42,6 +42,7 @@ def alike_across(pictures: Image, patients: Sequence[str], threshold: float = _A
     step = _SIDE // _COARSE
     coarse = own.reshape(len(own), _COARSE, step, _COARSE, step).mean(axis=(2, 4)).reshape(len(own), -1)
     coarse /= np.maximum(np.linalg.norm(coarse, axis=1, keepdims=True), 1e-9)
+    coarse[~pictures.any(axis=(1, 2))] = 0  # flat images are like nothing
     names = np.unique(np.asarray(patients), return_inverse=True)[1]
     pairs: set[tuple[int, int]] = set()
     for start in range(0, len(coarse), _BLOCK):

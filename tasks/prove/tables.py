@@ -139,10 +139,10 @@ def two_pseudonyms(chance: random.Random, policy: GatePolicy, defect: bool) -> b
     from tasks.consistency.likeness import measure_likeness, small_picture
 
     seed = np.random.default_rng(chance.getrandbits(64))
-    bodies = [_body(seed) for _ in range(30)]
-    patients = [f"P{n}" for n in range(30)]
+    bodies = [_body(seed) for _ in range(20)]
+    patients = [f"P{n}" for n in range(20)]
     if defect:
-        again = np.roll(bodies[chance.randrange(30)], (chance.randint(-1, 1), chance.randint(-1, 1)), axis=(0, 1))
+        again = np.roll(bodies[chance.randrange(20)], (chance.randint(-1, 1), chance.randint(-1, 1)), axis=(0, 1))
         bodies.append(again * chance.uniform(0.9, 1.1) + seed.normal(0, 20, again.shape) + chance.randint(-50, 50))
         patients.append("P99")
     return is_out_of_bounds(measure_likeness(np.stack([small_picture(b) for b in bodies]), patients), "P1")

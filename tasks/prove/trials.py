@@ -109,10 +109,11 @@ def _of_stranger(other: Specimen, _: Specimen, chance: random.Random, dataset: D
 
 
 def try_candidates(defect: CandidateDefect, n: int, policy: GatePolicy) -> Iterator[Proof]:
-    """Show the gate `n` candidates with the defect, then as many without."""
-    for kind, planted, target in ((defect.kind, True, defect.target), (f"clean: {defect.kind}", False, ALLOWED_PER_1000)):
-        held = sum(defect.trial(random.Random(f"{defect.kind} {number}"), policy, planted) for number in range(n))
-        yield Proof(defect.gate, kind, n, held, target)
+    """Show the gate `n` candidates with the defect, then a third as many without."""
+    kinds = ((defect.kind, True, defect.target, n), (f"clean: {defect.kind}", False, ALLOWED_PER_1000, max(n // 3, 1)))
+    for kind, planted, target, count in kinds:
+        held = sum(defect.trial(random.Random(f"{defect.kind} {number}"), policy, planted) for number in range(count))
+        yield Proof(defect.gate, kind, count, held, target)
 
 
 def try_burned_in(specimens: Sequence[Specimen], n: int, scratch: Path) -> Iterator[Proof]:

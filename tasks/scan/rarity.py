@@ -101,16 +101,13 @@ def _seal(body: Mapping[str, object], secret: Secret) -> str:
 
 def rare_tokens(tokens: pa.Table, fewer_than: int, allowed: AllowList = AllowList()) -> pa.Table:
     """Return (token, place, patients), private, of every word that fewer patients share and nobody has allowed; rarest first."""
-    import duckdb
+    import pyarrow.compute as pc
 
-    with duckdb.connect() as sql:
-        sql.register("tokens", tokens)
-        sql.register("allowed", pa.table({"token": pa.array(sorted(allowed.tokens), pa.string())}))
-        query = """
-            SELECT token, min(place) AS place, count(DISTINCT PatientID) AS patients FROM tokens
-            WHERE token NOT IN (SELECT token FROM allowed) GROUP BY token HAVING patients < ? ORDER BY patients, token
-        """
-        return sql.sql(query, params=[fewer_than]).to_arrow_table()
+    unread = tokens.filter(pc.invert(pc.is_in(tokens["token"], value_set=pa.array(sorted(allowed.tokens), pa.string()))))
+    counted = unread.group_by("token").aggregate([("place", "min"), ("PatientID", "count_distinct")])
+    named = counted.select(["token", "place_min", "PatientID_count_distinct"]).rename_columns(["token", "place", "patients"])
+    few = named.filter(pc.less(named["patients"], fewer_than))
+    return few.sort_by([("patients", "ascending"), ("token", "ascending")])
 
 
 def token_rows(patient_id: str, found: Iterable[tuple[str, str]]) -> Iterator[dict[str, str]]:
