@@ -50,7 +50,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("number", r"(?P<all>(?<![\w.-])[a-z]{1,4}\d{2}-\d{3,8}(?:-\d+)?(?![\w-]))"),
         ("number", r"(?P<all>(?<![\w.])(?<!\d[-/])[a-z]{1,4}[-_]?\d{6,}[a-z]{0,2}(?![\w.]*\d))"),
         ("number", r"(?P<all>(?<![\w.,])(?:\d{2,6}-){1,3}\d{4,8}(?![\w]|[-.]\d))"),
-        ("number", r"(?P<all>(?<![\w.,+])(?<!\d[-/ ])\d{7,}(?![\w]|[.,]\d)(?!\s?(?:mm|cm|ms|hz|khz|mhz|bq|kbq|mbq|counts|cts|ohm|units?|%)\b))"),
+        ("number", r"(?P<all>(?<![\w.,+])(?<!\d[-/])\d{7,}(?![\w]|[.,]\d)(?!\s?(?:mm|cm|ms|hz|khz|mhz|bq|kbq|mbq|counts|cts|ohm|units?|%)\b))"),
         ("number", r"(?P<all>(?<![a-z0-9])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{16,}(?![a-z0-9]))"),
         ("user", r"\b(?:by|from)\s+(?P<all>[a-z]{4,}[._]?\d{1,4}|[a-z]{2,}[._][a-z]{3,}\d*)(?![\w/])"),
         ("zip", r"\b(?:zip(?:\s?code)?|postal(?:\s?code)?|postcode|plz|cp|cap)\s*[:=]?\s*(?P<all>[a-z]{0,2}-?\d[\w -]{2,8}\w)"),
