@@ -17,18 +17,37 @@ import pyarrow.compute as pc
 from flows.review import this_operator
 from flows.session import Session
 from tasks import private
+from tasks.archive import open_archive
 from tasks.candidates import keep_docs, keep_judgement
-from tasks.model import Receipt, Status, Verdict
+from tasks.model import Receipt, Status, StudyRef, Verdict
 from tasks.publish.candidate import Candidate, freeze_candidate, read_table
 from tasks.publish.canonical import readable_json
 from tasks.registry import without_refused
 from tasks.risk import Suppression, plan_suppression
 from tasks.risk.balance import measure_balance
 from tasks.risk.coarsen import coarsen_candidate, held_rows
+from tasks.risk.foresight import foresee_risk
 from tasks.risk.published import freeze_levels, read_earlier, read_frozen_levels
 from tasks.risk.words import measure_words, patients_with_refused_words, read_words, unread_words
 from tasks.schemas import FINDINGS, INSTANCES, RISK
 from tasks.value_rules import read_rules, refused_objects
+
+
+def foresee(session: Session, asked: Sequence[StudyRef]) -> tuple[dict[str, Any], ...]:
+    """Measure the risk of the studies asked for from one header each, before anything is pulled; empty where the archive gives none."""
+    archive: Any = open_archive(session.spec.archive, session.rules.secret, session.index_folder)
+    if not hasattr(archive, "pull_header"):
+        return ()
+    foresight = foresee_risk(archive, asked, session.rules.policy, session.rules.secret, session.scratch)
+    held = {
+        "gate": "K1",
+        "measure": "patients that would be held back",
+        "value": float(foresight.held_patients),
+        "n": foresight.studies,
+        "within": foresight.reached,
+    }
+    unread = {"gate": "I2", "measure": "studies without a readable header", "value": float(foresight.unreadable), "n": foresight.studies}
+    return (*foresight.rows(), held, {**unread, "within": foresight.unreadable == 0})
 
 
 def assemble(session: Session, receipts: Sequence[Receipt]) -> tuple[Candidate | None, int]:

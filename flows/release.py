@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows import artifacts, workers
-from flows.gates import assemble, judge_candidate, keep_levels
+from flows.gates import assemble, foresee, judge_candidate, keep_levels
 from flows.review import settle_candidate
 from flows.session import Session, open_session
 from flows.summary import ReleaseSummary, summarise
@@ -73,7 +74,7 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     done, todo = split_known(session, asked, known)
     log.info("%d studies asked for, %d unchanged, %d to do", len(asked), len(done), len(todo))
     if dry_run:
-        return summarise(session.run_id, asked, done, pulled=0, dry_run=True)
+        return replace(summarise(session.run_id, asked, done, pulled=0, dry_run=True), foreseen=stage["foresee"](session, asked))
     fresh: list[Receipt] = []
     if todo:
         with workers.connect(session.spec.workers, session.scratch) as client:
@@ -116,6 +117,7 @@ def _stages() -> dict[str, Callable[..., Any]]:
 
     return {
         "find": stage(find_studies, "find studies"),
+        "foresee": stage(foresee, "measure before pulling"),
         "process": stage(process_shard, "process studies"),
         "assemble": stage(assemble, "assemble candidate"),
         "judge": stage(judge_candidate, "judge candidate"),

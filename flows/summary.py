@@ -24,6 +24,7 @@ class ReleaseSummary:
     suppressed_patients: int = 0
     absent_studies: int = 0  # released earlier, no longer in the archive; still in the release
     dry_run: bool = False
+    foreseen: tuple[dict[str, Any], ...] = ()  # of a dry run: RISK rows, each with whether it is within its bounds
     candidate_id: str = ""
     approved: bool = False
     hold_reasons: tuple[str, ...] = ()

@@ -72,6 +72,9 @@ def show(summary: ReleaseSummary) -> None:
     rows = [(status, "", str(n)) for status, n in summary.objects_by_status.items()]
     rows += [("", reason, str(n)) for reason, n in summary.objects_by_reason.items()]
     print_counts("Objects", rows, ("status", "reason", "objects"))
+    if summary.foreseen:
+        found = [(m["gate"], m["measure"], f"{m['value']:g}", "yes" if m["within"] else "no") for m in summary.foreseen]
+        print_counts("Risk, from one header per study", found, ("gate", "measure", "value", "within its bounds"))
     typer.echo(summary.sentence())
     if summary.suppressed_patients:
         typer.echo(f"{summary.suppressed_patients} patients held back: their crowd is smaller than k")

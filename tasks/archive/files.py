@@ -27,6 +27,7 @@ from tasks.secret import Secret
 from tasks.spec import Cohort
 
 STRAY_BATCH = 100
+HEADER_BYTES = 256 << 10  # holds the header of an object without long private data
 STRAY_BYTES = 512 << 20  # of a file that belongs to no study: enough to say what it is
 _AT_ONCE = 256
 
@@ -122,6 +123,15 @@ class FileArchive:
                 ) from None
             pulled.append(PulledFile(path, source_path, entry.size))
         return pulled
+
+    def pull_header(self, ref: StudyRef, into: Path) -> Path | None:
+        """Copy the first 256 kB of one object of the study to `into`, for measures before anything is pulled; None when there is none."""
+        with closing(self._index.reader()) as connection:
+            entry = next(iter(table.files_of_study(connection, ref.source_study_uid)), None)
+        if entry is None:
+            return None
+        self._copy(entry, into, HEADER_BYTES)
+        return into
 
     # --- indexing
 
