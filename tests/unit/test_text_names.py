@@ -104,6 +104,8 @@ def test_eponyms_and_terms_stay(value: str) -> None:
         ("MRN: 12345 chest", "MRN:  chest"),
         ("host 10.1.2.3 and https://pacs.example.org/x", "host  and "),
         ("94 y/o male, age 93", "90 y/o male, age 90"),
+        ("740 MBq Tc-99m MDP, SUVmax 8.4. Deauville 4", "740 MBq Tc-99m MDP, SUVmax 8.4. Deauville 4"),
+        ("94F fell, 91 yo M", "90F fell, 90 yo M"),
         ("SSN 123-45-6789 on file", "SSN  on file"),
         ("outpatient clinic visit, stroke unit", "outpatient clinic visit, stroke unit"),
         ("7F sheath, T2 20140, 120 kV, 1.5 mm, 10/12 fractions", "7F sheath, T2 20140, 120 kV, 1.5 mm, 10/12 fractions"),

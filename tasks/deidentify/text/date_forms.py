@@ -56,7 +56,8 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("month and year", rf"(?<![\d./])(?:(?<!-)|(?<=\d{{4}}-))(?P<all>{_M1}/{_Y})(?!\d|[./]\d|-\d{{1,2}}(?![\d/]))"),
         ("month and year", rf"(?<![\d./-])(?<![a-z]\.)(?P<all>{_M}[.-]{_Y})(?!\d|[./-]\d)"),
         ("year and month", rf"(?<![\d./-])(?P<all>{_Y}[-/]{_M})(?!\d|[./-]\d)"),
-        ("day and month, dotted", rf"(?<![\d.])(?<![a-z]\.)(?P<all>{_D1}\.\s?{_M1}\.)(?!\d)"),
+        ("day and month, dotted", rf"\b(?:am|vom|bis|zum|seit|ab|den|dem|der|und|d\.)\s+(?P<all>{_D1}\.\s?{_M1}\.)(?!\d)"),
+        ("day and month, dotted", rf"(?<![\d.])(?P<all>{_D1}\.\s?{_M1}\.)(?=\s?-\s?\d{{1,2}}\.\d{{1,2}}\.)"),
         ("month/day after a cue", rf"\b{_DATED}\s*:?\s+(?P<all>{_M1}/{_D1})(?![\d/]){_UNIT}"),
         ("month/day, padded", r"(?<![\w./-])(?P<all>(?P<m>0[1-9])/(?P<d>1[3-9]|2\d|3[01]))(?![\w/%]|\.\d)" + _UNIT),
         ("foreign", r"(?<![\d.])(?P<all>(?:19|20)\d\d(?P<s>[-/.])\d{1,2}(?P=s)\d{1,2})(?![\d.])"),  # a day that no month has

@@ -62,7 +62,7 @@ _AGE = re.compile(
     r"(?<![\w.,/-])(?P<n>9\d|1[0-2]\d)(?=\s*-?\s*(?:y\.?\s?/?\s?o\b|y/o|yo\b|yrs?\b|years?\b|y\.o\.?|year-old|jahr|j\.\b|ans\b|anos\b|anni\b|ar\b|jaar|vuotias|let\b|lat\b|лет|года?\b|歳|岁|歲|세|살))"
     r"|(?:\bage[ds]?\b|\balter\b|\bage\s?:|\bedad\b|\bidade\b|\beta\b|\bleeftijd\b|возраст|年龄|年齢|나이)\s*(?:of|is|:|=)?\s*(?P<m>9\d|1[0-2]\d)(?!\d|[.,]\d|\s*(?:mm|cm|kg|%|ml))"
     r"|(?<!\w)0(?P<o>9\d)y(?!\w)|(?<!\w)(?P<p>1[0-2]\d)y(?!\w)"
-    r"|(?<![\w.])(?P<q>9\d|1[0-2]\d)\s?(?:yo|y)?[\s/-]?[mf](?![\w/])"
+    r"|(?<![\w.,/-])(?P<q>9\d|1[0-2]\d)(?:\s?(?:yo|y)[\s/-]?|/)?[mf](?![\w/])"
 )
 _YEARS_THAT_ARE_NO_AGE = re.compile(
     r"\s*-?\s*(?:years?|yrs?|jahre|ans|anos|anni)\s+(?:ago|follow|later|after|survival|warranty|experience|history|smok|pack)"

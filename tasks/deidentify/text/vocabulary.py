@@ -44,7 +44,8 @@ def surnames() -> frozenset[str]:
 
 @cache
 def eponyms() -> frozenset[str]:
-    return words("eponyms")
+    whole = words("eponyms")
+    return whole | {part for name in whole if "-" in name for part in name.split("-") if len(part) > 2}
 
 
 # Endings that Latin, Greek and the trade give to findings, procedures and structures, in the languages of the lists.
