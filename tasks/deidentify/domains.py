@@ -26,7 +26,7 @@ _BINARY_SIZE = {
     "OB": 1,
 }
 _DS = re.compile(rb" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})? *")
-_IS = re.compile(rb" *[+-]?\d{1,12} *")
+_IS = re.compile(rb" *[+-]?0*\d{1,10}(\.0*)? *")
 _CS = re.compile(rb" *[A-Z0-9_ ]{0,16} *")
 _UI = re.compile(rb"[0-9]+(\.[0-9]+)*")
 _AS = re.compile(rb"\d{3}[DWMY]")
@@ -66,6 +66,8 @@ def decimal_strings(vr: str, vm: str, value: bytes) -> bytes | None:
     for part in parts:
         if len(part) > 20 or (part.strip() and not pattern.fullmatch(part)):
             return None
+        if vr == "IS" and part.strip() and abs(int(part.split(b".")[0])) >= 1 << 31:
+            return None  # no IS is so large: a record number
     return stripped
 
 
