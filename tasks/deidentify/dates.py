@@ -59,14 +59,14 @@ def constants_beside(study_dates: frozenset[str]) -> frozenset[str]:
 def day(text: str) -> date | None:
     """Return a DA value as a date, None when it is none."""
     match = _DA.fullmatch(text) or _DA_OLD.fullmatch(text)
-    return _moved(*(int(g) for g in match.groups()), 0) if match else None
+    return _moved(int(match[1]), int(match[2]), int(match[3]), 0) if match else None
 
 
 def is_valid(vr: str, text: str) -> bool:
     """Say whether a DA, TM or DT value is what its VR says."""
     if vr == "DA":
         match = _DA.fullmatch(text)
-        return match is not None and _moved(*(int(g) for g in match.groups()), 0) is not None
+        return match is not None and _moved(int(match[1]), int(match[2]), int(match[3]), 0) is not None
     return (_TM if vr == "TM" else _DT).fullmatch(text) is not None
 
 
