@@ -17,7 +17,11 @@ from tasks.sample import PATIENTS, make_archive
 from tests.archive.servers import postgres_server
 from tests.flows.prefect_server import Served, served
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.slow,
+    pytest.mark.skipif(not os.environ.get("SALLYPORT_LONG_TESTS"), reason="several minutes: set SALLYPORT_LONG_TESTS=1"),
+]
 
 
 def _next_night(server: Served, after: set[str], seconds: float = 500) -> Any:
