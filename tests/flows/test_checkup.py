@@ -88,3 +88,26 @@ def test_the_command_says_it_all_and_exits_by_it(small_archive: Path, write_spec
     bad = sallyport("doctor", write_spec(Path("/nowhere")))
     assert bad.code == 1
     assert "FAIL" in bad.out
+
+
+@pytest.mark.parametrize(("notify", "kind"), [("webhook/ops", "call-webhook"), ("slack-webhook/ops", "send-notification")])
+def test_people_are_told_of_failures_and_of_what_is_held_by_name_and_state_only(notify: str, kind: str) -> None:
+    from uuid import uuid4
+
+    from flows.serve import automations
+
+    built = automations(["chest-ct"], notify, uuid4())
+    expected = {name: a.trigger.expect for name, a in built.items() if "tell" in name}
+    assert expected == {
+        "Sallyport: tell when chest-ct failed": {
+            f"prefect.flow-run.{s}" for s in ("CompletedWithFailures", "Failed", "Crashed", "TimedOut")
+        },
+        "Sallyport: tell when chest-ct is held": {"prefect.flow-run.Held"},
+    }
+    for name in expected:
+        (action,) = built[name].actions
+        assert action.type == kind
+        text = action.payload if kind == "call-webhook" else action.subject + action.body
+        assert "message" not in text
+        assert "flow_run.state.name" in text
+    assert automations(["chest-ct"], None, None).keys() == {"Sallyport: mark runs whose process died"}

@@ -73,8 +73,11 @@ def test_a_person_starts_reviews_and_approves_a_release_in_the_browser(server: S
     fields = page.locator("textarea")
     fields.nth(0).fill("A Reviewer")
     fields.nth(1).fill(digest)
-    page.get_by_text("refuse", exact=True).last.click()
+    decision = page.locator("#p-modal-teleport-target .schema-form-property .p-select-button__control").first
+    decision.focus()
+    page.keyboard.press("ArrowDown")
     page.get_by_text("approve", exact=True).last.click()
+    assert decision.inner_text() == "approve"
     page.screenshot(path=shots / "4-approved.png")
     page.get_by_role("button", name="Submit").last.click()
     done = server.wait(run["id"], "Completed", seconds=400)
