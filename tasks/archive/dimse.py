@@ -11,6 +11,7 @@ from typing import Any
 
 from tasks.archive.credentials import tls_context
 from tasks.archive.pace import Pace, PassingError
+from tasks.archive.presentation import CLASSES_AT_ONCE, UNCOMPRESSED, storage_classes, storage_contexts
 from tasks.archive.receiver import receive_study
 from tasks.archive.remote import Inbox, ListedInstance, OutsideStudyError, Query, RemoteArchive, TooManyMatchesError
 from tasks.archive.remote_index import StudyAnswer
@@ -23,17 +24,9 @@ for _name in ("pynetdicom", "pydicom"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
     logging.getLogger(_name).propagate = False
 
-MAX_CONTEXTS = 126  # 128 less the query's own (PS3.8 9.3.2.2: odd numbers up to 255)
-CLASSES_AT_ONCE = 60  # so that each has room for a compressed syntax too
 _FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 _MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 _GET = "1.2.840.10008.5.1.4.1.2.2.3"
-_UNCOMPRESSED = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
-_COMPRESSED = [
-    *(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 57, 70, 80, 81, 90, 91, 92, 93)),
-    "1.2.840.10008.1.2.5",
-    *(f"1.2.840.10008.1.2.4.{n}" for n in (100, 101, 102, 103, 104, 105, 106, 201, 202, 203)),
-]
 _STUDY_KEYS = (
     *("StudyInstanceUID", "PatientID", "IssuerOfPatientID", "StudyDate", "StudyTime", "AccessionNumber", "StudyDescription"),
     *("ModalitiesInStudy", "NumberOfStudyRelatedInstances", "NumberOfStudyRelatedSeries", "SpecificCharacterSet"),
@@ -153,13 +146,13 @@ class DimseWire:
         if self._asking is None or not self._asking.is_established:
             self.close()
             self._questions = ExitStack()
-            self._asking = self._questions.enter_context(self._associated([(_FIND, _UNCOMPRESSED[:2])]))
+            self._asking = self._questions.enter_context(self._associated([(_FIND, UNCOMPRESSED[:2])]))
         return self._asking
 
     def _get(self, study_uid: str, missing: Mapping[str, ListedInstance], inbox: Inbox, *, whole: bool) -> None:
         """Pull by C-GET. Raises GetRefusedError when the archive does not offer it."""
         said = {i.sop_class_uid for i in missing.values()}
-        classes = sorted(said) if "" not in said else [*sorted(said - {""}), *_storage_classes()]
+        classes = sorted(said) if "" not in said else [*sorted(said - {""}), *storage_classes()]
         for start in range(0, len(classes), CLASSES_AT_ONCE):
             self._get_classes(study_uid, classes[start : start + CLASSES_AT_ONCE], missing, inbox, whole=whole)
             missing = {uid: i for uid, i in missing.items() if uid not in inbox.files}
@@ -178,7 +171,7 @@ class DimseWire:
 
         roles = [build_role(uid, scp_role=True) for uid in classes]
         handlers = [(evt.EVT_C_STORE, on_store)]
-        with self._associated([(_GET, _UNCOMPRESSED[:2]), *_storage_contexts(classes)], roles, handlers) as association:
+        with self._associated([(_GET, UNCOMPRESSED[:2]), *storage_contexts(classes)], roles, handlers) as association:
             accepted = {c.abstract_syntax for c in association.accepted_contexts}
             if _GET not in accepted or not accepted.intersection(classes):
                 raise GetRefusedError
@@ -194,7 +187,7 @@ class DimseWire:
             raise failure[0] from None
 
     def _move(self, destination: str, study_uid: str, missing: Mapping[str, ListedInstance], *, whole: bool) -> None:
-        with self._associated([(_MOVE, _UNCOMPRESSED[:2])]) as association:
+        with self._associated([(_MOVE, UNCOMPRESSED[:2])]) as association:
             for identifier in _identifiers(study_uid, missing, whole=whole):
                 for status, _ in association.send_c_move(identifier, destination, _MOVE):
                     code = _status(status)
@@ -234,26 +227,6 @@ class DimseWire:
         finally:
             if association.is_alive() and not association.is_released:
                 association.abort()
-
-
-def _storage_contexts(classes: list[str]) -> list[tuple[str, list[str]]]:
-    """Return presentation contexts for the classes: uncompressed together, each compressed syntax alone while there is room.
-
-    One syntax a context lets the archive send what it stores instead of transcoding it.
-    """
-    contexts = [(uid, list(_UNCOMPRESSED)) for uid in classes]
-    for syntax in _COMPRESSED:
-        if len(contexts) + len(classes) > MAX_CONTEXTS:
-            break
-        contexts += [(uid, [syntax]) for uid in classes]
-    return contexts
-
-
-def _storage_classes() -> list[str]:
-    """Return every storage class, for an archive that does not say which ones a study holds."""
-    from pynetdicom import AllStoragePresentationContexts
-
-    return [str(context.abstract_syntax) for context in AllStoragePresentationContexts]
 
 
 def _identifiers(study_uid: str, missing: Mapping[str, ListedInstance], *, whole: bool) -> Iterator[Any]:
