@@ -38,4 +38,4 @@ def find_brain(values: Values, threshold: float, is_ct: bool) -> Mask:
     wanted = np.unique(labels[core & opened])
     native = np.isin(labels, wanted[wanted > 0])
     native = ndimage.binary_dilation(native, ball, iterations=3) & tissue
-    return np.asarray(native & (reach < 10) | (average & (values > threshold)), dtype=np.bool_)
+    return np.asarray((native & (reach < 10)) | average, dtype=np.bool_)

@@ -14,6 +14,7 @@ from tasks.deface.body import Body, Mask, find_body, is_torso
 from tasks.deface.evidence import HeadEvidence, weigh_head
 from tasks.deface.geometry import Stack
 from tasks.deface.mark import is_marked
+from tasks.deface.proof import cannot_be_head
 from tasks.deface.register import Pose, find_pose
 from tasks.deface.volume import Volume, coarse_volume, in_patient_axes
 
@@ -78,7 +79,8 @@ def look_at(stack: Stack, is_ct: bool) -> View:
 
 def _best_pose(upright: Volume, valid: Mask, body: Body, is_ct: bool) -> tuple[Pose | None, HeadEvidence | None]:
     pose, evidence = None, None
-    for yaws in ((0.0,), QUARTER_TURNS[1:]):  # turned heads and wrong patient positions only when upright failed
+    turns = ((0.0,),) if cannot_be_head(body, is_ct) else ((0.0,), QUARTER_TURNS[1:])
+    for yaws in turns:  # turned heads and wrong patient positions only when upright failed
         found = find_pose(upright, valid, body, is_ct, yaws)
         if found is None:
             continue

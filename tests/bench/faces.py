@@ -1,0 +1,157 @@
+"""What the face stage is measured by, as a table: `python -m tests.bench.faces [phantoms|real] …`.
+
+Phantoms are made by code; real heads are read from the folder that SALLYPORT_SHARED names, when it is there. No render is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import replace as with_fields
+from pathlib import Path
+
+import numpy as np
+from pydicom import dcmread, dcmwrite
+
+from tasks.deface import deface_series, judge_series, plan_faces
+from tasks.deface.evidence import sample
+from tasks.deface.head import face_volume
+from tasks.deface.judge import judge_stack
+from tasks.deface.template import load_template
+from tasks.deface.volume import Volume
+from tasks.intake import SeriesFiles
+from tasks.policy.faces import FacePolicy
+from tests.phantoms import bodies
+from tests.phantoms.heads import head, turned
+from tests.phantoms.series import instances_of, source_file, write_series
+
+POLICY = FacePolicy()
+PHANTOMS = {
+    "MR head": lambda: head("MR", (3.0, 2.0, 2.0)),
+    "MR child": lambda: head("MR", (3.0, 2.0, 2.0), scale=0.82),
+    "MR pitched 25": lambda: head("MR", (3.0, 2.0, 2.0), pose=turned("x", 25), z_range=(-150, 120), y_range=(-170, 140)),
+    "MR decubitus": lambda: head("MR", (3.0, 2.0, 2.0), pose=turned("z", 90), y_range=(-110, 110), half_width=140),
+    "MR thick": lambda: head("MR", (6.0, 2.0, 2.0)),
+    "CT head": lambda: head("CT", (3.0, 2.0, 2.0)),
+    "CT no vault": lambda: head("CT", (3.0, 2.0, 2.0), z_range=(-130, -38)),
+    "chest CT": lambda: bodies.chest("CT"),
+    "ball MR": lambda: bodies.ball("MR"),
+    "leg CT": lambda: bodies.leg("CT"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    verdict: str
+    reason: str
+    relief_before: float | None
+    relief_after: float | None
+    detected: str  # pictures with a detection: before, after, bone, peeled
+    brain_changed: int  # voxels of the average brain at the pose, not dilated
+    second_pass: str
+    identical: bool
+    plan_s: float  # CPU seconds: plan and deface
+    judge_s: float  # CPU seconds, detectors included
+    memory_mb: int
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of its children so far."""
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in usage)
+
+
+def measure(name: str, series: SeriesFiles, folder: Path) -> Row:
+    """Run one series through plan, deface and judge, twice, and look at every voxel."""
+    started = cpu_seconds()
+    plan = plan_faces([series], POLICY)
+    instances = instances_of(series)
+    outcomes = deface_series(instances, plan, POLICY)
+    planned = cpu_seconds()
+    folder.mkdir()
+    paths = [folder / f"{n:05d}.dcm" for n in range(len(outcomes))]
+    for path, outcome in zip(paths, outcomes, strict=True):
+        dcmwrite(path, outcome.instance.dataset)
+    written = cpu_seconds()
+    judged = judge_series(paths, outcomes, plan, POLICY)
+    ended = cpu_seconds()
+    files = tuple(with_fields(f, file=with_fields(f.file, path=p)) for f, p in zip(series.files, paths, strict=True))
+    second = with_fields(series, files=files)
+    again = deface_series(instances_of(second), plan_faces([second], POLICY), POLICY)
+    unchanged = all(a.instance.dataset.PixelData == o.instance.dataset.PixelData for a, o in zip(again, outcomes, strict=True))
+    repeat = deface_series(instances_of(series), plan_faces([series], POLICY), POLICY)
+    same = all(a.instance.dataset.PixelData == o.instance.dataset.PixelData for a, o in zip(repeat, outcomes, strict=True))
+    before, after, detected, brain = _look(series, paths, plan)
+    return Row(
+        name, judged[0].verdict, judged[0].reason.value if judged[0].reason else "", before, after, detected, brain,
+        "no-op" if unchanged else "CHANGED", same, planned - started, ended - written,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    )  # fmt: skip
+
+
+def _look(series: SeriesFiles, paths: list[Path], plan) -> tuple[float | None, float | None, str, int]:  # type: ignore[no-untyped-def]
+    from tasks.deface.geometry import read_geometry
+
+    decision = plan.decisions[series.files[0].file.path]
+    if decision.job is None or decision.head is None:
+        return None, None, "", 0
+    view, stack = decision.views[0], read_geometry(paths).stacks[0]
+    seen = judge_stack(view, stack, decision.head.to_patient, "defaced")
+    relief = face_volume(view, decision.head.to_patient).relief.rms_mm
+    brain = 0
+    template = load_template()
+    average = Volume(template.brain.astype(np.float32), template.head.to_patient)
+    for source, frame in zip(view.stack.frames, stack.frames, strict=True):
+        changed = dcmread(source.path).pixel_array != dcmread(frame.path).pixel_array
+        if not changed.any() or changed.ndim != 2:
+            continue
+        grid = Volume(np.zeros((1, *changed.shape), np.float32), frame.to_patient)
+        brain += int((changed & (sample(average, np.linalg.inv(decision.head.to_patient), grid, 0.0)[0] > 0.5)).sum())
+    counts = (seen.detected_before, seen.detected_after, seen.detected_bone, seen.detected_peeled)
+    return relief, seen.relief_mm, "/".join("-" if c is None else str(c) for c in counts), brain
+
+
+def phantoms(folder: Path, names: list[str] | None = None) -> Iterator[tuple[str, SeriesFiles]]:
+    """Yield the phantoms as series on disk."""
+    for name, make in PHANTOMS.items():
+        if names is None or name in names:
+            yield name, write_series(folder / name, *make(), "CT" if "CT" in name else "MR")
+
+
+def real(shared: Path) -> Iterator[tuple[str, SeriesFiles]]:
+    """Yield the real heads and the fruit of the shared folder."""
+    places = {"head": "data/heads/*/*", "GE CT head": "data/dicom/*dcm_qa_ct/In/GE/*", "fruit": "data/dicom/*dcm_qa_deident/In/*"}
+    for label, pattern in places.items():
+        groups: dict[str, list[Path]] = {}
+        for path in sorted(shared.glob(pattern)):
+            groups.setdefault(str(dcmread(path, stop_before_pixels=True, force=True).get("SeriesInstanceUID")), []).append(path)
+        for paths in groups.values():
+            if len(paths) >= 8:
+                files = tuple(source_file(path, dcmread(path, stop_before_pixels=True)) for path in paths)
+                yield f"{label} ({len(paths)} slices)", SeriesFiles(files[0].series_instance_uid, files[0].modality, files)
+
+
+def main(groups: list[str]) -> None:
+    """Print the table."""
+    shared = os.environ.get("SALLYPORT_SHARED", "")
+    print("| what | verdict | reason | relief mm before | after | detections before/after/bone/peeled | brain voxels changed ", end="")
+    print("| second pass | twice the same | CPU s | judge CPU s | MB |")
+    print("|---" * 12 + "|")
+    with tempfile.TemporaryDirectory() as folder:
+        series = [*(phantoms(Path(folder)) if "phantoms" in groups else ()), *(real(Path(shared)) if "real" in groups and shared else ())]
+        for n, (name, one) in enumerate(series):
+            row = measure(name, one, Path(folder) / f"out {n}")
+            relief = ["" if r is None else f"{r:.2f}" for r in (row.relief_before, row.relief_after)]
+            cells = (row.name, row.verdict, row.reason, *relief, row.detected, row.brain_changed, row.second_pass, row.identical)
+            print("|", " | ".join(str(c) for c in cells), f"| {row.plan_s:.1f} | {row.judge_s:.1f} | {row.memory_mb} |", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["phantoms", "real"])
