@@ -48,6 +48,8 @@ def audit_object(path: Path, number: int) -> AuditedObject | None:
     if disagreement:
         findings.add(Finding(name, disagreement, "reader", "T6.reader", 0.4))
     row = _row(path)
+    if row is None:
+        findings.add(Finding(name, "(whole object)", "unreadable", "T2.unreadable", 0.6))
     digest = ""
     if walk.pixels is not None:
         stretches = walk.fragments or ((walk.pixels.start, walk.pixels.end),)
@@ -81,7 +83,5 @@ def _row(path: Path) -> dict[str, Any] | None:
 
     try:
         return describe_object(path, "", "", InstanceOutcome("", Status.RELEASED), None, None)
-    except OSError:
-        raise
-    except Exception:  # PRIVACY: a message may quote a value; that there is no row is counted as a finding
+    except Exception:  # PRIVACY: a message may quote a value (tests/leaks/test_audit_canary.py); the file itself was read before
         return None
