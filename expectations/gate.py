@@ -127,6 +127,9 @@ def _rows_of_check(check: CheckRecord, tables: Mapping[str, pa.Table], policy: P
     table_name = check.check.split("/")[1]
     if check.outcome == "broken":
         return [_row(policy, check.gate, "release", "", check.description, "evaluated", "broken", 0)]
+    if check.action == "measure" and check.outcome == "fail" and not check.rows:
+        # Failed, and the library did not say where: nothing of it may count as passed.
+        return [_row(policy, check.gate, "release", "", check.description, "all", "broken", check.unexpected_count)]
     if table_name == "risk" and check.action == "measure":
         return [_row_of_measure(m, i in check.rows, policy) for i, m in enumerate(tables["risk"].to_pylist())]
     if check.outcome == "pass":

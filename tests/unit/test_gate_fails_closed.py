@@ -86,6 +86,17 @@ def test_a_library_that_answers_nothing_holds(monkeypatch):
     assert judgement.verdict.suites == ()
 
 
+def test_a_failure_without_row_numbers_holds(monkeypatch):
+    """The library says that a measure failed, but not which: none of them passes."""
+    import expectations.results as results
+
+    monkeypatch.setattr(results, "_rows", lambda _: ())
+    rows = clean_candidate(10)
+    judgement = judged(instances=table(rows), receipts=receipts_of(rows))
+    assert not judgement.verdict.approved
+    assert "K" in broken(judgement)
+
+
 @pytest.mark.parametrize("column", ["sha256", "PatientID", "pixels_examined", "face_verdict", "deid_option_codes", "status"])
 def test_a_table_without_a_column_holds(column):
     judgement = judged(instances=table(clean_candidate()).drop_columns([column]))
