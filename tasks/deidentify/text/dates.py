@@ -107,7 +107,7 @@ def _is_month(match: re.Match[str], text: Text) -> bool:
         if has_year:
             return len(groups["y"]) == 4 or not text.value.isupper()
         return written[:1].isupper() and not written.isupper()
-    return has_year or len(match["mon"]) > 3
+    return has_year or len(match["mon"]) > 3 or (has_day and written[:1].isupper() and not written.isupper())
 
 
 def _read(match: re.Match[str], text: Text, context: DateContext) -> _Read | None:

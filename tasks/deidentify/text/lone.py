@@ -20,6 +20,7 @@ _OTHER_LANGUAGES = frozenset(
     "der die das und mit ohne nach bei zur zum ist nicht kein keine les des une est avec sans pour dans sur pas chez los las con sin para por una del della dei delle"
     " nel alla non het een van bij voor niet og med uten til och utan ikke inte nao com sem uma dos das ao um bitte fur im am wegen se al su lo de".split()
 )
+_AGENT = re.compile(r"\b(?:by|called|told|asked|paged|informed|notified)$")
 _SHORTEST, _SHORTEST_CAPITALS = 4, 6
 
 
@@ -39,8 +40,8 @@ def find_lone(text: Text, *, prose: bool) -> Iterator[Span]:
         word = match[0].removesuffix("'s").removesuffix("’s")
         end = match.start() + len(word)
         pieces = [p for p in re.split(r"[-'’]", word) if p]
-        if len(word) < 3 or is_of_something(text.low, match.start(), end):
-            continue
+        if len(word) < 3 or text.low[end : end + 1] == ":" or is_of_something(text.low, match.start(), end):
+            continue  # a label, or a thing
         if (
             all(is_only_name(p) for p in pieces)
             or is_only_name(word)
@@ -77,9 +78,11 @@ def _is_unknown(word: str, pieces: list[str], written: str, *, shouting: bool) -
 
 def _is_capitalised_name(word: str, match: re.Match[str], text: Text) -> bool:
     """Say whether a listed name that is a word as well has a capital that only a name has here: `told Grace to rest`."""
-    if not is_name(word) or word in eponyms() or is_clinical(word) or text.original(*match.span()).isupper():
+    if not is_name(word) or is_clinical(word) or text.original(*match.span()).isupper():
         return False
     before = text.low[: match.start()].rstrip()
+    if word in eponyms():
+        return _AGENT.search(before) is not None  # by Johnson, not: for Johnson criteria
     if not before or before[-1] in ".:;!?-/([\n>*^":
         return False
     others = [text.original(*m.span()) for m in _WORD.finditer(text.low) if m.start() != match.start() and len(m[0]) > 2]

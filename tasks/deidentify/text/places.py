@@ -40,7 +40,7 @@ _CITY = re.compile(
 _GERMAN_CITY = re.compile(r"(?<![\w.,-])(?P<all>(?:[a-z]{1,2}-)?\d{5}\s+(?P<city>[^\W\d_][^\W\d_.-]{2,}))")
 _LIVES = re.compile(
     r"(?:\blives?\s+(?:alone\s+)?(?:in|at|near)|\bliving\s+(?:in|at)|\bresid(?:es|ing|ent)\s+(?:in|of|at)|\bborn\s+in|\bmoved\s+(?:from|to)|\btransfer(?:red)?\s+(?:from|to)|\bcomes\s+from|\bnative\s+of|\bvisiting\s+from|\btravel(?:l?ed)?\s+(?:from|to)|\bwohnhaft\s+in|\bwohnt\s+in|\baus|\bhabite\s+a|\bvive\s+en|\bnatural\s+de|\babita\s+a|\bwoont\s+in"
-    r"|\baddress\s*:?|\badresse\s*:?|\bdireccion\s*:?|\bindirizzo\s*:?|\boutside\s+(?:study|imaging|films?|ct|mri)\s+(?:from|at)|\bprior\s+(?:study|imaging|ct|mri|exam)\s+at|\bperformed\s+at|\bscanned\s+at|\badmitted\s+(?:to|at)|\bseen\s+at|\breferred\s+(?:from|to)|\bworks?\s+(?:at|for)|\bemployed\s+(?:at|by)|\bemployer\s*:?)\s+(?P<all>.{2,60})"
+    r"|\b(?:wohnort|ort|stadt|city|town|village|ville|ciudad|citta|cidade|plaats|miasto|loc(?:ation)?)\s*:|\baddress\s*:?|\badresse\s*:?|\bdireccion\s*:?|\bindirizzo\s*:?|\boutside\s+(?:study|imaging|films?|ct|mri)\s+(?:from|at)|\bprior\s+(?:study|imaging|ct|mri|exam)\s+at|\bperformed\s+at|\bscanned\s+at|\badmitted\s+(?:to|at)|\bseen\s+at|\breferred\s+(?:from|to)|\bworks?\s+(?:at|for)|\bemployed\s+(?:at|by)|\bemployer\s*:?)\s+(?P<all>.{2,60})"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
 
