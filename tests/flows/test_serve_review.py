@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,11 @@ from tasks.publish.store import open_store
 from tasks.publish.verify import verify
 from tests.flows.prefect_server import Served, served
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.slow,
+    pytest.mark.skipif(not os.environ.get("SALLYPORT_LONG_TESTS"), reason="several minutes: set SALLYPORT_LONG_TESTS=1"),
+]
 
 
 @pytest.fixture(scope="module")
