@@ -58,7 +58,7 @@ def outside_value(volume: Volume, is_ct: bool) -> float:
 
 def look_at(stack: Stack, is_ct: bool) -> View:
     """Say what a stack shows. Raises what decoding raises."""
-    if len(stack.frames) < FEWEST_PLANES or stack.largest_gap_mm > LARGEST_GAP_MM or stack.span_mm < LEAST_SPAN_MM:
+    if len(stack.frames) < FEWEST_PLANES:
         return View(stack, Sight.THIN, is_ct)
     quick = coarse_volume(stack, QUICK_GRID_MM)
     body = find_body(in_patient_axes(quick, QUICK_GRID_MM, outside_value(quick, is_ct)), is_ct)
@@ -66,6 +66,8 @@ def look_at(stack: Stack, is_ct: bool) -> View:
         return View(stack, Sight.THIN, is_ct)  # PRIVACY: no contrast that we understand is no proof (test_face_plan.py)
     if is_torso(body):
         return View(stack, Sight.TORSO, is_ct)
+    if stack.largest_gap_mm > LARGEST_GAP_MM or stack.span_mm < LEAST_SPAN_MM:
+        return View(stack, Sight.THIN, is_ct)
     if is_marked(stack):
         return View(stack, Sight.MARKED, is_ct)
     coarse = coarse_volume(stack, POSE_GRID_MM)

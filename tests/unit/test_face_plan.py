@@ -97,3 +97,10 @@ def test_a_head_without_its_vault_is_never_passed_on_the_silence_of_detectors(tm
     values, to_patient = head("CT", (4.0, 2.5, 2.5), z_range=(-130.0, -38.0))
     plan = plan_faces([write_series(tmp_path, values, to_patient, "CT")], FacePolicy())
     assert "no face" not in {decision.verdict for decision in plan.decisions.values()}
+
+
+def test_a_head_with_a_gap_in_it_is_never_passed_on_the_silence_of_detectors(tmp_path, monkeypatch):
+    monkeypatch.setattr(doubtful, "detect_faces", silent)
+    values, to_patient = head("MR", (4.0, 4.0, 4.0))
+    plan = plan_faces([write_series(tmp_path, values, to_patient, "MR", drop=tuple(range(20, 28)))], FacePolicy())
+    assert {Reason.FACE_NOT_ASSESSABLE} == {decision.reason for decision in plan.decisions.values()}
