@@ -5,6 +5,7 @@ Finding the regions does not belong here. Never an overlay, never a shutter: the
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,13 +64,20 @@ def blank_frame(frame: Frame, mask: Mask, value: tuple[Any, ...]) -> Frame:
 
 
 def blank_native(data: bytes, layout: PixelLayout, masks: Sequence[Mask | None], values: Sequence[tuple[Any, ...]]) -> bytes:
-    """Return native Pixel Data with each frame's masked values replaced; all other bytes are equal, padding included."""
-    changed = bytearray(data)
-    if layout.bits_allocated == 1:
-        return _blank_bits(changed, layout, masks, values)
+    """Return native Pixel Data with each frame's masked values replaced; all other bytes are equal, padding included.
+
+    Needs one copy of the data and no more: a cine may be half a gigabyte.
+    """
+    changed = io.BytesIO(data)
+    with changed.getbuffer() as view:
+        (_blank_bits if layout.bits_allocated == 1 else _blank_values)(view, layout, masks, values)
+    return changed.getvalue()
+
+
+def _blank_values(view: memoryview, layout: PixelLayout, masks: Sequence[Mask | None], values: Sequence[tuple[Any, ...]]) -> None:
     size = layout.bits_allocated // 8
     kind = "f" if layout.floating else "i" if layout.signed else "u"
-    flat = np.frombuffer(changed, f"{'>' if layout.syntax == BIG_ENDIAN else '<'}{kind}{size}", count=layout.native_length // size)
+    flat = np.frombuffer(view, f"{'>' if layout.syntax == BIG_ENDIAN else '<'}{kind}{size}", count=layout.native_length // size)
     for index, (mask, value) in enumerate(zip(masks, values, strict=True)):
         if mask is None:
             continue
@@ -80,13 +88,13 @@ def blank_native(data: bytes, layout: PixelLayout, masks: Sequence[Mask | None],
             continue
         frame = native_frame(flat, layout, index)
         frame[mask] = value if len(value) > 1 else value[0]
-    return bytes(changed)
 
 
-def _blank_bits(changed: bytearray, layout: PixelLayout, masks: Sequence[Mask | None], values: Sequence[tuple[Any, ...]]) -> bytes:
-    bits = np.unpackbits(np.frombuffer(bytes(changed), np.uint8), bitorder="little")
+def _blank_bits(view: memoryview, layout: PixelLayout, masks: Sequence[Mask | None], values: Sequence[tuple[Any, ...]]) -> None:
+    packed = np.frombuffer(view, np.uint8)
+    bits = np.unpackbits(packed, bitorder="little")
     pixels = layout.rows * layout.columns
     for index, (mask, value) in enumerate(zip(masks, values, strict=True)):
         if mask is not None:
             bits[index * pixels : (index + 1) * pixels][mask.ravel()] = value[0]
-    return np.packbits(bits, bitorder="little").tobytes()
+    packed[:] = np.packbits(bits, bitorder="little")

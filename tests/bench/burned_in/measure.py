@@ -38,7 +38,11 @@ def ink_is_gone(before: np.ndarray, after: np.ndarray, region: Region) -> bool:
     ink = region.ink
     old, new = (_grey(x)[region.box] for x in (before, after))
     strong = ink > 0.3
-    left = float((np.abs(old - new)[strong] <= 1e-6).mean())
+    # dark ink may have the very value that regions are filled with: a pixel is left when it kept a value other than the fill
+    everywhere_old, everywhere_new = _grey(before), _grey(after)
+    changed = everywhere_new[everywhere_old != everywhere_new]
+    fill = float(np.median(changed)) if changed.size else np.nan
+    left = float(((np.abs(old - new) <= 1e-6) & (np.abs(new - fill) > 4))[strong].mean()) if changed.size else 1.0
     template = ink - ink.mean()
     first = abs(float((template * (old - old.mean())).sum()))
     second = abs(float((template * (new - new.mean())).sum()))
