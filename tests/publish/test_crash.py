@@ -28,23 +28,34 @@ def drive(*arguments: str, **environment: str) -> dict:
 
 
 @pytest.mark.slow
-def test_killed_before_and_after_every_write_a_reader_sees_the_old_release_or_the_new_one(tmp_path):
-    outcome = drive("crash", str(tmp_path))
+def test_killed_before_and_after_every_fifth_write_a_reader_sees_the_old_release_or_the_new_one(tmp_path):
+    outcome = drive("crash", str(tmp_path), "", "5")
     assert outcome["failures"] == []
-    assert outcome["kills"] == 2 * outcome["writes"]
+    assert outcome["kills"] == 2 * len(range(1, outcome["writes"] + 1, 5))
     assert outcome["writes"] > 25
 
 
+@pytest.mark.bench
+def test_killed_before_and_after_every_write(tmp_path):
+    outcome = drive("crash", str(tmp_path))
+    assert outcome["failures"] == []
+    assert outcome["kills"] == 2 * outcome["writes"]
+
+
 @pytest.mark.servers
-@pytest.mark.slow
+@pytest.mark.bench
 def test_killed_before_and_after_every_write_on_radosgw(tmp_path, radosgw):
-    url = radosgw.bucket("crash")
-    outcome = drive("crash", str(tmp_path), url, **radosgw.environment("test"))
+    outcome = drive("crash", str(tmp_path), radosgw.bucket("crash"), **radosgw.environment("test"))
     assert outcome["failures"] == []
     assert outcome["kills"] == 2 * outcome["writes"]
 
 
 @pytest.mark.slow
+def test_of_two_racing_publishers_exactly_one_wins_each_entry(tmp_path):
+    assert drive("race", str(tmp_path), "6") == {"rounds": 6, "failures": []}
+
+
+@pytest.mark.bench
 def test_of_two_publishers_racing_fifty_times_exactly_one_wins_each_entry(tmp_path):
     assert drive("race", str(tmp_path), "50") == {"rounds": 50, "failures": []}
 
