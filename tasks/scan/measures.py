@@ -20,10 +20,10 @@ def measure_leftovers(instances: pa.Table, findings: pa.Table, policy: GatePolic
     ours = findings.filter(pc.is_in(findings["sop_instance_uid"], value_set=pc.unique(instances["SOPInstanceUID"]).cast(pa.string())))
     near = ours.filter(pc.equal(ours["rule"], "T1.fuzzy"))
     objects = len(pc.unique(near["sop_instance_uid"]))
-    rare = rare_tokens(description_tokens(instances), policy.rare_word_patients, allowed or AllowList())
+    rare = rare_tokens(description_tokens(instances), policy.rare_word_patients_at_least, allowed or AllowList())
     patients = len(pc.unique(instances["PatientID"]))
     # Among fewer patients than the threshold every word is rare, and nothing can be told from that.
-    words = rare.num_rows if patients >= policy.rare_word_patients else 0
+    words = rare.num_rows if patients >= policy.rare_word_patients_at_least else 0
     return as_risk_table(
         [
             Measure("T1", "objects with a near miss of the patient's values", objects, instances.num_rows, "ask", at_most=0),
