@@ -41,7 +41,10 @@ def scan_walk(walk: Walk, identity: SourceIdentity, sop_instance_uid: str) -> li
         key = (place, kind, rule)
         found[key] = max(score, found.get(key, 0.0))
 
+    retained = _retained(walk)
     for hit in search(walk, identity):
+        if hit.kind in retained:
+            continue
         add(hit.place, hit.kind, hit.rule, _SCORES.get(hit.rule, 0.9))
     for flaw in flaws(walk, sop_instance_uid):
         add(flaw.place, flaw.kind, "T6.container", flaw.score)
@@ -67,6 +70,22 @@ def scan_walk(walk: Walk, identity: SourceIdentity, sop_instance_uid: str) -> li
             for kind, rule, score in _text_findings(element, raw, identity, shift):
                 add(walk.place(index), kind, rule, score)
     return [Finding(sop_instance_uid, place, kind, rule, score) for (place, kind, rule), score in sorted(found.items())]
+
+
+_RETAINED = {b"113106": ("date",), b"113109": ("device_serial", "station"), b"113110": ("uid",), b"113112": ("organization", "address")}
+
+
+def _retained(walk: Walk) -> frozenset[str]:
+    """Return the kinds that the object itself declares to keep (CID 7050 retain options): they are no leftovers.
+
+    PRIVACY: whoever declares more than the policy retains is caught by what the manifest says of every object, not here.
+    """
+    codes = (
+        walk.value(e).strip(b" \0")
+        for e in walk.elements
+        if e.tag == 0x00080100 and e.parent >= 0 and walk.elements[e.parent].tag == 0x00120064
+    )
+    return frozenset(kind for code in codes for kind in _RETAINED.get(code, ()))
 
 
 def _shift(walk: Walk, identity: SourceIdentity) -> timedelta | None:

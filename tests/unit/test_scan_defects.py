@@ -89,3 +89,17 @@ def test_findings_never_hold_a_value(specimens: list[Specimen]) -> None:
         patient = specimen.patient
         for value in (patient.family, patient.patient_id, patient.accession, patient.study_date, patient.phone, *specimen.identity.uids):
             assert value not in text
+
+
+def test_what_the_policy_retains_is_no_leftover(tmp_path: Path) -> None:
+    keeping = POLICY.model_copy(
+        update={
+            "headers": POLICY.headers.model_copy(
+                update={"dates": "keep", "retain_uids": True, "retain_institution": True, "retain_device": "full"}
+            )
+        }
+    )
+    for specimen in make_specimens(2, tmp_path, keeping, Secret(bytes(range(32)))):
+        assert not is_held(findings_of(specimen))
+        named = changed(specimen, lambda d, s=specimen: setattr(d, "SeriesDescription", s.patient.family), tmp_path)  # type: ignore[misc]  # bound now
+        assert is_held(findings_of(specimen, named))
