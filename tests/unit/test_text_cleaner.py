@@ -56,3 +56,22 @@ def test_clinical_text_is_left_alone(cleaner: TextCleaner, value: str) -> None:
 
 def test_a_repr_shows_no_value(cleaner: TextCleaner) -> None:
     assert "Anna" not in repr(PATIENT) + repr(cleaner.clean("Anna", "PatientComments")) + repr(cleaner)
+
+
+def test_time_grows_with_length_alone(cleaner: TextCleaner) -> None:
+    import time
+
+    started = time.process_time()
+    for stretch in ("1", " ", "1-", "a", "ab12", "Smith^John^", "tech:\n", "Dr. ", "12 rue de la "):
+        cleaner.clean((stretch * 200_000)[:200_000], "TextValue")
+    assert time.process_time() - started < 60
+
+
+def test_a_long_report_is_cleaned_in_every_part(cleaner: TextCleaner) -> None:
+    report = "No nodule in the left lung.\n" * 300 + "Seen by Dr. Quimblethwaite. MULLER ANNA.\n" + "Liver normal. " * 300
+    left = cleaner.clean(report, "TextValue").text
+    assert left == report.replace("Quimblethwaite", "").replace("MULLER ANNA", "")
+
+
+def test_a_line_too_long_to_examine_is_not_kept(cleaner: TextCleaner) -> None:
+    assert cleaner.clean("x" * 9000, "TextValue").text == ""

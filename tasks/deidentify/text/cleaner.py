@@ -46,7 +46,8 @@ _COINED = frozenset(
         "AcquisitionProtocolDescription", "DoseReferenceDescription", "BeamDescription", "ViewName", "StageName", "TrackingID", "StructureSetLabel",
     }
 )  # fmt: skip
-_LONGEST = 1 << 20
+# Long values are read piece by piece, so that time grows with their length alone; a piece ends where a sentence or line does.
+_LONG, _LONGEST_PIECE = 2048, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,34 @@ class TextCleaner:
     def _clean(self, value: str, style: str) -> CleanedText:
         if not value or not _SAYS_SOMETHING.search(value):
             return CleanedText(value, False, ())
-        if len(value) > _LONGEST:  # PRIVACY: nobody reads a megabyte of text word by word; what is not examined is not kept
-            return CleanedText("", True, ("too_long",))
+        if len(value) > _LONG:
+            return self._clean_long(value, style)
         text, kinds = cut(value, self._spans(Text.of(value), style))
         if kinds and not _SAYS_SOMETHING.search(text):
             text = ""
         return CleanedText(text, text != value, kinds)
+
+    def _clean_long(self, value: str, style: str) -> CleanedText:
+        pieces: list[str] = []
+        kinds: list[str] = []
+        line = ""
+        for part in re.split(r"(?<=[\n\r~])|(?<=\.\s)", value):
+            if len(line) + len(part) > _LONG and line:
+                pieces.append(line)
+                line = ""
+            line += part
+        pieces.append(line)
+        cleaned = []
+        for piece in pieces:
+            if len(piece) > _LONGEST_PIECE:  # PRIVACY: no text is that long without a stop; what is not examined is not kept
+                cleaned.append("")
+                found: tuple[str, ...] = ("too_long",)
+            else:
+                text, found = cut(piece, self._spans(Text.of(piece), style)) if _SAYS_SOMETHING.search(piece) else (piece, ())
+                cleaned.append(text)
+            kinds += [kind for kind in found if kind not in kinds]
+        text = "".join(cleaned)
+        return CleanedText(text, text != value, tuple(kinds))
 
     def _spans(self, text: Text, style: str) -> Iterator[Span]:
         yield from self._patient.find(text)

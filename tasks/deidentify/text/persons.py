@@ -101,7 +101,11 @@ def _name_at(text: Text, at: int, vouched: int, *, listing: bool = False) -> int
         else:
             break
         step = _STEP.match(low, match.end())
-        if step is None or ("," in step[0] and count and not _continues_after_comma(text, step.end(), listing=listing)):
+        if (
+            step is None
+            or (len(word) > 2 and step[0].startswith(". "))
+            or ("," in step[0] and count and not _continues_after_comma(text, step.end(), listing=listing))
+        ):
             break
         position = step.end()
     return end if count else 0
