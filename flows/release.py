@@ -20,7 +20,7 @@ from prefect.states import Completed, Failed
 from flows import artifacts, workers
 from flows.gates import assemble, foresee, judge_candidate, keep_levels
 from flows.review import settle_candidate
-from flows.session import Session, open_session
+from flows.session import Session, broken_machine, open_session
 from flows.summary import ReleaseSummary, summarise
 from tasks import private
 from tasks.archive import open_archive
@@ -57,6 +57,9 @@ def release(spec: Spec, study_keys: list[str] | None = None, dry_run: bool = Fal
             summary = _run(session, study_keys, dry_run)
         except ReleaseError as error:
             return Failed(message=str(error), data=error)
+        except OSError as error:
+            broken = broken_machine(error)
+            return Failed(message=str(broken), data=broken)
         except Exception as error:
             # PRIVACY: a message may hold a value; the class does not (tests/leaks/test_canaries.py).
             broken = ReleaseError("release", f"stopped by {type(error).__name__}", "run it again; report it if it stays")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.screen import print_counts, print_json, progress
+from flows.commands.screen import print_counts, print_hints, print_json, progress
 
 
 def deidentify(
@@ -35,4 +35,5 @@ def deidentify(
         print_json({"objects": [{"status": s, "reason": r, "n": n} for s, r, n in counts]})
     else:
         print_counts("Objects", [(s, r, str(n)) for s, r, n in counts], ("status", "reason", "objects"))
+    print_hints({reason for _, reason, _ in counts})
     sys.exit(1 if any(status == "failed" for status, _, _ in counts) else 0)

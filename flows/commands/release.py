@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.screen import print_counts, print_json, progress
+from flows.commands.screen import print_counts, print_hints, print_json, progress
 
 if TYPE_CHECKING:
     from flows.summary import ReleaseSummary
@@ -47,9 +47,11 @@ def run_release(spec: Spec, studies: list[str] | None, *, dry_run: bool, quiet: 
     prepare_prefect(vault / "prefect" if vault else None, verbose=verbose)
     from flows.release import observer
     from flows.release import release as release_flow
-    from flows.session import open_secret
+    from flows.session import check_disk, open_secret
     from tasks.archive import study_key
+    from tasks.errors import ReleaseError
 
+    check_disk(spec)
     keys = None
     if studies:
         secret = open_secret(spec.secret)
@@ -58,6 +60,10 @@ def run_release(spec: Spec, studies: list[str] | None, *, dry_run: bool, quiet: 
         token = observer.set(observe)
         try:
             state = release_flow(spec, keys, dry_run, return_state=True)
+        except ReleaseError:
+            raise
+        except Exception as error:  # PRIVACY: Prefect's messages hold parameters
+            raise ReleaseError("prefect", f"stopped by {type(error).__name__}", "check its disk and server, then run it again") from None
         finally:
             observer.reset(token)
     result: Any = state.result(raise_on_failure=False)
@@ -76,5 +82,6 @@ def show(summary: ReleaseSummary) -> None:
         found = [(m["gate"], m["measure"], f"{m['value']:g}", "yes" if m["within"] else "no") for m in summary.foreseen]
         print_counts("Risk, from one header per study", found, ("gate", "measure", "value", "within its bounds"))
     typer.echo(summary.sentence())
+    print_hints(summary.objects_by_reason)
     if summary.suppressed_patients:
         typer.echo(f"{summary.suppressed_patients} patients held back: their crowd is smaller than k")

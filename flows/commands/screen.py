@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+_HINTS = {
+    "out_of_disk": "A disk is full: free space, then run it again.",
+    "pull_failed": "The archive did not deliver some studies: check it, then run it again.",
+    "timed_out": "Some studies took too long: raise workers.study_timeout_seconds, or look at them with `sallyport inspect`.",
+    "engine_failed": "An engine failed on some studies: `sallyport doctor SPEC` says which.",
+    "internal_error": "Sallyport failed on some studies: report it with their receipts (they hold no value of a patient).",
+    "suspected_worker_killer": "Some studies kill their worker: give workers more memory, or leave them in quarantine.",
+}
 
 
 @contextmanager
@@ -46,3 +55,10 @@ def print_counts(title: str, rows: Sequence[tuple[str, ...]], headers: tuple[str
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+
+
+def print_hints(reasons: Iterable[str]) -> None:
+    """Say on stderr what to do about machine trouble, a line per cause."""
+    for reason in sorted(reasons):
+        if reason in _HINTS:
+            sys.stderr.write(_HINTS[reason] + "\n")
