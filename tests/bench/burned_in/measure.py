@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from tasks.pixels.decode import read_frames
@@ -43,9 +44,11 @@ def ink_is_gone(before: np.ndarray, after: np.ndarray, region: Region) -> bool:
     changed = everywhere_new[everywhere_old != everywhere_new]
     fill = float(np.median(changed)) if changed.size else np.nan
     left = float(((np.abs(old - new) <= 1e-6) & (np.abs(new - fill) > 4))[strong].mean()) if changed.size else 1.0
-    template = ink - ink.mean()
-    first = abs(float((template * (old - old.mean())).sum()))
-    second = abs(float((template * (new - new.mean())).sum()))
+    # the filter answers to ink against the ground between and beside the strokes; a slanted fill against what lies around it is no ink
+    near = cv2.dilate((ink > 0.05).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    template = ink[near] - ink[near].mean()
+    first = abs(float((template * (old[near] - old[near].mean())).sum()))
+    second = abs(float((template * (new[near] - new[near].mean())).sum()))
     return left <= _LEFT and second <= _RESPONSE * first + 1e-3
 
 
