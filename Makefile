@@ -17,11 +17,14 @@ demo: $(STAMP) $(JUDGE)  ## Sample archive -> release -> verify, in ./sallyport-
 	$(BIN)/sallyport demo --workspace $(WORKSPACE)
 
 test: $(STAMP) $(JUDGE) system-packages check  ## Install what tests need, check style and contracts, run every test
-	$(BIN)/python -m pytest -m "servers or bench" --durations=15
-	$(BIN)/python -m pytest -m "not servers and not bench" -n 2 --durations=25
+	$(BIN)/python -m pytest -m "(servers or bench) and not exhaustive" --durations=15
+	$(BIN)/python -m pytest -m "not servers and not bench and not exhaustive" -n 2 --durations=25
 
 fast: $(STAMP)  ## The quick tests only
-	$(BIN)/python -m pytest -m "not slow and not servers and not bench" -n 2
+	$(BIN)/python -m pytest -m "not slow and not servers and not bench and not exhaustive" -n 2
+
+exhaustive: $(STAMP)  ## Kill before and after every write, race fifty times: minutes of one core each
+	$(BIN)/python -m pytest -m exhaustive --timeout 3600
 
 check: $(STAMP)  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

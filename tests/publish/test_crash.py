@@ -35,7 +35,7 @@ def test_killed_before_and_after_every_fifth_write_a_reader_sees_the_old_release
     assert outcome["writes"] > 25
 
 
-@pytest.mark.bench
+@pytest.mark.exhaustive
 def test_killed_before_and_after_every_write(tmp_path):
     outcome = drive("crash", str(tmp_path))
     assert outcome["failures"] == []
@@ -43,7 +43,7 @@ def test_killed_before_and_after_every_write(tmp_path):
 
 
 @pytest.mark.servers
-@pytest.mark.bench
+@pytest.mark.exhaustive
 def test_killed_before_and_after_every_write_on_radosgw(tmp_path, radosgw):
     outcome = drive("crash", str(tmp_path), radosgw.bucket("crash"), **radosgw.environment("test"))
     assert outcome["failures"] == []
@@ -55,7 +55,7 @@ def test_of_two_racing_publishers_exactly_one_wins_each_entry(tmp_path):
     assert drive("race", str(tmp_path), "6") == {"rounds": 6, "failures": []}
 
 
-@pytest.mark.bench
+@pytest.mark.exhaustive
 def test_of_two_publishers_racing_fifty_times_exactly_one_wins_each_entry(tmp_path):
     assert drive("race", str(tmp_path), "50") == {"rounds": 50, "failures": []}
 
