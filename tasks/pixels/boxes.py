@@ -29,6 +29,7 @@ class TextBox:
     text: str = field(default="", repr=False)
     text_score: float = 0.0
     rule: str = "P1.ocr"
+    tight: bool = False  # cut down to its ink: needs no further margin
 
     @property
     def bounds(self) -> tuple[int, int, int, int]:

@@ -14,9 +14,10 @@ from tasks.pixels.boxes import Points, TextBox, crop, detect, turn_back
 from tasks.pixels.decode import Frame
 from tasks.pixels.engine import Reading, TextEngine
 from tasks.pixels.glyphs import glyph_rows
-from tasks.pixels.ink import Mask, ink_mask, ink_view
+from tasks.pixels.ink import Mask, ink_like, ink_mask, ink_view
 from tasks.pixels.layout import PixelLayout
 from tasks.pixels.lines import grow, look_closer
+from tasks.pixels.tight import tighten
 from tasks.pixels.views import Image8, lift, see
 
 # Evidence = characters read x probability^1.5. On real frames anatomy reaches 1.0 and text 5 and more (tests/bench/burned_in).
@@ -26,6 +27,7 @@ _INKED = 0.06  # of a box: exact ink that makes it text however it reads
 _ROUND = frozenset("0Oo°CcDUu1IilL|/\\()[]<>.,:;-_~'`^=\"8")  # what anatomy is read as
 _CLOSER = 12  # boxes of one frame that are looked at again, upright and enlarged
 _SURE = 0.7  # the detector's own probability
+_BESIDE = "P5.beside"  # the rule of fragments: those that read as nothing do not grow
 _TWO_LETTERS = 22  # pixels of ink
 
 
@@ -50,7 +52,13 @@ def find_text(
     boxes = _believed(lifted, _without_twins(candidates), drawn, engine, doubt)
     boxes += [TextBox(corners, 0.9, rule="P3.glyphs") for corners in rows]
     closer = [look_closer(box, lifted, engine) for box in boxes[:_CLOSER]]
-    return [grow(box, np.ascontiguousarray(lifted[..., 1]), drawn) for box in [*closer, *boxes[_CLOSER:]]]
+    evened = np.ascontiguousarray(lifted[..., 1])
+    whole = []
+    for box in [*closer, *boxes[_CLOSER:]]:
+        ink = None if drawn is None else ink_like(box.bounds, drawn, _plane(frame, plain))
+        grown = box if box.rule == _BESIDE and not box.text else grow(box, evened, ink)
+        whole.append(tighten(grown, lifted, ink))
+    return whole
 
 
 def _plane(frame: Frame, plain: Image8) -> np.ndarray[Any, Any]:
@@ -117,7 +125,7 @@ def _believed(
             kept.append(replace(box, rule="P4.line"))
         else:
             doubtful.append(box)
-    return kept + [box for box in doubtful if any(_beside(box, other) for other in kept)]
+    return kept + [replace(box, rule=_BESIDE) for box in doubtful if any(_beside(box, other) for other in kept)]
 
 
 def _without_twins(candidates: list[tuple[Points, float, str]]) -> list[tuple[Points, float, str]]:
@@ -186,4 +194,4 @@ def _beside(fragment: TextBox, box: TextBox) -> bool:
     bx, by, bw, bh = box.bounds
     reach = min(box.sides)
     gap = max(x - (bx + bw), bx - (x + w), y - (by + bh), by - (y + h))
-    return gap < reach and min(fragment.sides) < 1.8 * reach and w * h < 4 * bw * bh
+    return gap < reach and min(fragment.sides) < 1.3 * reach and w * h < 4 * bw * bh

@@ -20,6 +20,8 @@ _TILE = 32
 _LEAST_COUNT = 10  # pixels of one value in a tile: two letters of the smallest font
 _EXCESS = 2.5  # times the more frequent of the two neighbouring values
 _DEVIATIONS = 5.0
+_LEADING = 0.6  # of the ink of a line has its value
+_RARE, _RARER = 4.0, 2.0  # times more frequent in the line than in the frame, and than around it
 _GROUND = 0.5  # a value that fills more of a tile is its ground, not ink
 
 
@@ -68,6 +70,25 @@ def _drawn(values: Values) -> Mask:
     for number, value in zip(where // size, ordered.ravel()[where], strict=True):
         found[number] |= tiles[number] != value
     return found.reshape(down, across, _TILE, _TILE).swapaxes(1, 2).reshape(values.shape)
+
+
+def ink_like(bounds: tuple[int, int, int, int], drawn: Mask, values: Values) -> Mask:
+    """Return every pixel of the one value that most ink inside some bounds (x, y, width, height) has; `drawn` when no value leads.
+
+    `values` is the plane that `drawn` was made from. A value that is known finds the thin strokes that no tile was sure of.
+    """
+    x, y, width, height = bounds
+    window = slice(max(y, 0), max(y + height, 0)), slice(max(x, 0), max(x + width, 0))
+    inked = values[window][drawn[window]]
+    if inked.size < _LEAST_COUNT:
+        return drawn
+    found, counts = np.unique(inked, return_counts=True)
+    if counts.max() < _LEADING * inked.size:
+        return drawn
+    same: Mask = values == found[counts.argmax()]
+    near = slice(max(y - height, 0), y + 2 * height), slice(max(x - height, 0), x + width + height)
+    ring = (int(same[near].sum()) - int(same[window].sum())) / max(same[near].size - same[window].size, 1)
+    return same if same[window].mean() >= max(_RARE * same.mean(), _RARER * ring) else drawn
 
 
 def ink_view(mask: Mask) -> Image8:

@@ -17,11 +17,12 @@ from tasks.pixels.views import Image8
 
 _LINE = 28  # height in pixels at which the detector is at its best
 _FRAME = 32
+_INKED = 0.03  # of a box: exact ink that tells where its line ends
 _BEYOND, _BESIDE = 4.0, 1.2  # line heights looked at beyond the ends and at the sides
 
 
 @dataclass(frozen=True, slots=True)
-class _Patch:
+class Patch:
     """An upright cut around a box: x along the line, y across; `scale` patch pixels per pixel of the frame."""
 
     origin: Points
@@ -51,7 +52,8 @@ class _Patch:
         return np.asarray(self.origin + points[:, :1] * self.unit + points[:, 1:] * self.up, np.float32)
 
 
-def _around(box: TextBox, scale: float) -> _Patch | None:
+def patch_around(box: TextBox, scale: float) -> Patch | None:
+    """Return the upright cut around a box and the ground about it; None when the box is too small."""
     a, b, c, d = box.corners
     along, across = (b - a, c - b) if np.linalg.norm(b - a) >= np.linalg.norm(c - b) else (c - b, d - c)
     length, height = float(np.linalg.norm(along)), float(np.linalg.norm(across))
@@ -62,7 +64,7 @@ def _around(box: TextBox, scale: float) -> _Patch | None:
     origin = box.corners.mean(axis=0) - unit * (length / 2 + reach) - up * (height / 2 + side)
     size = int((length + 2 * reach) * scale), int((height + 2 * side) * scale)
     inner = (reach * scale, side * scale, (reach + length) * scale, (side + height) * scale)
-    return _Patch(np.asarray(origin, np.float32), unit, up, scale, *size, inner)
+    return Patch(np.asarray(origin, np.float32), unit, up, scale, *size, inner)
 
 
 def look_closer(box: TextBox, lifted: Image8, engine: TextEngine) -> TextBox:
@@ -70,7 +72,7 @@ def look_closer(box: TextBox, lifted: Image8, engine: TextEngine) -> TextBox:
     import cv2
 
     height = min(box.sides)
-    patch = _around(box, min(max(_LINE / max(height, 1), 0.5), 3.0))
+    patch = patch_around(box, min(max(_LINE / max(height, 1), 0.5), 3.0))
     if patch is None or patch.width > 2000 or patch.width * patch.depth > 400_000:
         return box
     cut = patch.cut(lifted)
@@ -94,7 +96,7 @@ def grow(box: TextBox, lifted: Image8, drawn: Mask | None) -> TextBox:
 
     `lifted` is the view with even contrast (one plane); `drawn` exact ink, which settles the matter where there is any.
     """
-    patch = _around(box, 1.0)
+    patch = patch_around(box, 1.0)
     if patch is None:
         return box
     x0, y0, x1, y1 = patch.box
@@ -104,7 +106,7 @@ def grow(box: TextBox, lifted: Image8, drawn: Mask | None) -> TextBox:
     signs = [np.abs(np.diff(seen, axis=1, prepend=seen[:, :1])) + np.abs(np.diff(seen, axis=0, prepend=seen[:1]))]
     if drawn is not None:
         ink = patch.cut(drawn.astype(np.uint8), smooth=False)
-        if ink[top:bottom, start:stop].mean() > 0.06:
+        if ink[top:bottom, start:stop].mean() > _INKED:
             signs.append(ink.astype(np.float32) * 100)
     before = after = 0.0
     margin = int(0.25 * height)
