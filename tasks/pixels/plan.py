@@ -199,13 +199,15 @@ def _volume_boxes(
         found = find_text(frame, subjects[number].layout, engine)
         boxes[places[position]] += found
         sources += [(box, pattern_in(frame, box)) for box in found]
-    for view in summary.projections():
+    *_, median = projections = summary.projections()
+    for view in projections:
         sources += [(box, pattern_in(view, box)) for box in find_text(view, layout, engine, doubt=_DOUBT)]
+    usual = [pattern_in(median, box) for box, _ in sources]
     if sources:
         for number, subject in enumerate(subjects):
             wanted = [i for n, i in places if n == number]
             for index, frame in zip(wanted, subject.frames(), strict=False):
-                here = [box for box, pattern in sources if carries(frame, box, pattern)]
+                here = [box for (box, pattern), most in zip(sources, usual, strict=True) if carries(frame, box, pattern, most)]
                 if here:
                     boxes[number, index] = _distinct([*boxes.get((number, index), []), *here], layout)
     return {place: found for place, found in boxes.items() if found}

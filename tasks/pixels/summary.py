@@ -17,6 +17,8 @@ from tasks.pixels.ink import ink_mask
 _REMEMBERED = 15  # frames kept for the median
 _TWO_LETTERS, _LETTERS = 16, 30  # pixels of exact ink of one value in the smallest font
 _ALIKE = 0.6  # correlation from which two frames show the same text
+_OWN_ALIKE = 0.2  # correlation of what two frames do not share with most others; that of independent noise stays far below
+_SHARED = 0.25  # of a pattern's energy: with less of its own, it is what most frames show
 _USUAL = 0.2  # share of the frames that hold ink of a value: from here on it is the picture's own
 
 
@@ -90,8 +92,19 @@ def pattern_in(frame: Frame, box: TextBox) -> Frame:
     return np.asarray(cut - cv2.GaussianBlur(cut, (0, 0), max(min(cut.shape) / 4, 1)))
 
 
-def carries(frame: Frame, box: TextBox, pattern: Frame) -> bool:
-    """Tell whether a frame shows inside a box the text whose pattern some other frame, or a projection, showed there."""
+def carries(frame: Frame, box: TextBox, pattern: Frame, usual: Frame) -> bool:
+    """Tell whether a frame shows inside a box the text whose pattern some other frame, or a projection, showed there.
+
+    `usual` is the pattern that most frames show there: anatomy that all share makes no two frames alike, where the text is not part of it.
+    """
     here = pattern_in(frame, box)
-    norm = float(np.sqrt((here * here).sum() * (pattern * pattern).sum()))
-    return norm > 0 and float((here * pattern).sum()) > _ALIKE * norm
+    if _likeness(here, pattern) <= _ALIKE:
+        return False
+    own = pattern - usual
+    in_most_frames = float((own * own).sum()) < _SHARED * float((pattern * pattern).sum())
+    return in_most_frames or _likeness(here - usual, own) > _OWN_ALIKE
+
+
+def _likeness(one: Frame, other: Frame) -> float:
+    norm = float(np.sqrt((one * one).sum() * (other * other).sum()))
+    return float((one * other).sum()) / norm if norm > 0 else 0.0
