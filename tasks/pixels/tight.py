@@ -42,16 +42,16 @@ def tighten(box: TextBox, lifted: Image8, drawn: Mask | None) -> TextBox:
         energies.append(signs[-1].astype(np.float32) * 100)
     strokes = [extent for sign in signs[:2] if (extent := _extent(sign, patch)) is not None]
     found = strokes + [extent for sign in signs[2:] if (extent := _extent(sign, patch)) is not None]
-    if not found:
-        return box
+    if not strokes:
+        return box  # exact ink alone may miss thin strokes
     edges = np.array(found)
     x0, y0, x1, y1 = patch.box
     left, top = max(edges[:, 0].min() - _PAD, x0), max(edges[:, 1].min() - _PAD, y0)
     right, bottom = min(edges[:, 2].max() + _PAD, x1), min(edges[:, 3].max() + _PAD, y1)
     rows = slice(int(top), int(np.ceil(bottom)))
-    if not strokes or not all(_is_quiet(energy, patch, rows, x0, left) for energy in energies):
-        left = x0 - max(0.25 * (y1 - y0), _PAD)  # exact ink alone may miss a thin last letter
-    if not strokes or not all(_is_quiet(energy, patch, rows, right, x1) for energy in energies):
+    if not all(_is_quiet(energy, patch, rows, x0, left) for energy in energies):
+        left = x0 - max(0.25 * (y1 - y0), _PAD)
+    if not all(_is_quiet(energy, patch, rows, right, x1) for energy in energies):
         right = x1 + max(0.25 * (y1 - y0), _PAD)
     return replace(box, corners=patch.back(left, top, right, bottom), tight=True)
 
