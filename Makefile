@@ -18,7 +18,7 @@ demo: $(STAMP) $(JUDGE)  ## Sample archive -> release -> verify, in ./sallyport-
 
 test: $(STAMP) $(JUDGE) system-packages check  ## Install what tests need, check style and contracts, run every test
 	$(BIN)/python -m pytest -m "(servers or bench) and not exhaustive" --durations=15
-	$(BIN)/python -m pytest -m "not servers and not bench and not exhaustive" -n 2 --durations=25
+	$(BIN)/python -m pytest -m "not servers and not bench and not exhaustive" -n 2 --dist worksteal --durations=25
 
 fast: $(STAMP)  ## The quick tests only
 	$(BIN)/python -m pytest -m "not slow and not servers and not bench and not exhaustive" -n 2
