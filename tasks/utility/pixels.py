@@ -13,7 +13,7 @@ import numpy as np
 
 from tasks.scan.walk import Element, Walk
 
-_MARGIN = 6  # a box is grown before it is blanked, and a chroma block beside it may follow
+_MARGIN = 10  # a box is blanked with 2 pixels around it, up to 5 more beyond its ends, and whole chroma pairs beside it
 _NOT_COMPARED = "pixels (not compared)"
 
 
