@@ -18,9 +18,11 @@ HOLD_SCORE = 0.5
 def scan_object(path: Path, identity: SourceIdentity, policy: GatePolicy, sop_instance_uid: str) -> list[Finding]:
     """Search one written object for leftovers (T1, T2, T3, T5, T6, T10); the findings never hold a value. Raises OSError."""
     from tasks.scan.objects import scan_walk
+    from tasks.scan.second_reader import reader_findings
     from tasks.scan.walk import read_walk
 
-    return scan_walk(read_walk(path), identity, sop_instance_uid)
+    walk = read_walk(path)
+    return [*scan_walk(walk, identity, sop_instance_uid), *reader_findings(path, walk, sop_instance_uid)]
 
 
 def hold_reason(findings: Sequence[Finding], policy: GatePolicy) -> Reason | None:
