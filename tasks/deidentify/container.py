@@ -13,7 +13,6 @@ from tasks.deidentify.codestreams import Unclean, clean_deflated, clean_jpeg, cl
 from tasks.deidentify.rebuild import Cleaned, swapped
 
 _ITEM = Struct("<HHL")
-_END = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
 _JPEG = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 70))
 _JPEG_LS = frozenset(("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"))
 _JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (90, 91, 92, 93, 201, 202, 203))
@@ -114,7 +113,7 @@ def colours_used(value: bytes, pixels: PixelDescription) -> list[int] | None:
 
 
 def clean_fragments(value: bytes, bounds: Sequence[tuple[int, int]], pixels: PixelDescription, syntax: str) -> tuple[bytes, list[int]]:
-    """Return encapsulated pixel data with clean frames, one fragment each, and the lengths of the frames.
+    """Return encapsulated pixel data with clean frames, one fragment each, without the end of the sequence; and the frames' lengths.
 
     Raises Unclean when a frame cannot be read to its end, or when the frames cannot be told apart.
     """
@@ -130,7 +129,6 @@ def clean_fragments(value: bytes, bounds: Sequence[tuple[int, int]], pixels: Pix
     out = [_ITEM.pack(0xFFFE, 0xE000, len(offsets)), offsets]
     for frame in padded:
         out += (_ITEM.pack(0xFFFE, 0xE000, len(frame)), frame)
-    out.append(_END)
     return b"".join(out), [len(frame) for frame in frames]
 
 

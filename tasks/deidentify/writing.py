@@ -50,16 +50,15 @@ def object_bytes(instance: Instance) -> list[bytes]:
             pieces += [
                 (number >> 16).to_bytes(2, "little") + (number & 0xFFFF).to_bytes(2, "little") + code + b"\0\0\xff\xff\xff\xff",
                 value,
+                _END_OF_SEQUENCE,
             ]
-            if not value.endswith(_END_OF_SEQUENCE):
-                pieces.append(_END_OF_SEQUENCE)
         else:
             pieces.append(encoded({number: (vr, value + b"\0" * (len(value) % 2), False)}))
     return pieces
 
 
 def _rewritten(dataset: Any, tag: Any) -> tuple[str, bytes, bool]:
-    """Return VR and bytes of an element that a stage has set as a Python value."""
+    """Return VR and bytes of an element that a stage has set as a Python value; of encapsulated frames without the end of the sequence."""
     from pydicom.filebase import DicomBytesIO
     from pydicom.filewriter import correct_ambiguous_vr_element, write_data_element
 
@@ -71,7 +70,7 @@ def _rewritten(dataset: Any, tag: Any) -> tuple[str, bytes, bool]:
     vr = raw[4:6].decode()
     start = 12 if vr in _LONG_VRS else 8
     undefined = bool(element.is_undefined_length) and vr != "SQ"
-    return vr, raw[start:], undefined
+    return vr, raw[start : len(raw) - len(_END_OF_SEQUENCE) if undefined else None], undefined
 
 
 def _meta_bytes(sop_class_uid: str, sop_uid: str, syntax: str) -> bytes:

@@ -180,6 +180,8 @@ class _Reader:
                 return position
             tag = high << 16 | low
             if tag in (_ITEM_END, _SEQUENCE_END):
+                if parent < 0:  # ends nothing: readers that follow PS3.5 7.5 stop here, and refuse the file
+                    self._stop(position)
                 return position + 8
             if explicit:
                 raw_vr = data[position + 4 : position + 6]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import gdcm
 import numpy as np
 import pydicom
 import pytest
@@ -48,6 +49,13 @@ def encoded_as(syntax: str) -> bytes:
     return out.getvalue()
 
 
+def read_by_gdcm(path: Path) -> bool:
+    """Read it with a reader that stops where the file breaks PS3.5; pydicom reads on."""
+    reader = gdcm.Reader()
+    reader.SetFileName(str(path))
+    return bool(reader.Read())
+
+
 @pytest.mark.parametrize(
     "syntax",
     [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian, RLELossless, JPEG2000Lossless],
@@ -64,5 +72,7 @@ def test_every_encoding_is_de_identified_alike(syntax: str, tmp_path: Path) -> N
         released.SliceThickness,
         released.ImagePositionPatient,
     ]
+    assert read_by_gdcm(tmp_path / "out.dcm")
+    assert raw.count(b"\xfe\xff\xdd\xe0") == (syntax in (RLELossless, JPEG2000Lossless))  # PS3.5 A.4: one end, no more
     assert released[0x00191023].value == 55.0
     assert released.SOPInstanceUID == released.ReferencedImageSequence[0].ReferencedSOPInstanceUID
