@@ -22,6 +22,7 @@ from flows.gates import assemble, foresee, judge_candidate, keep_levels
 from flows.review import settle_candidate
 from flows.session import Session, broken_machine, open_session
 from flows.summary import ReleaseSummary, summarise
+from flows.withdrawn import settle_withdrawn
 from tasks import private
 from tasks.archive import open_archive
 from tasks.cadence import closed_until
@@ -73,18 +74,22 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     log = get_run_logger()
     stage = _stages()
     asked: list[StudyRef] = stage["find"](session, study_keys)
-    known = private.get_receipts_index(session.private)
-    done, todo = split_known(session, asked, known)
-    log.info("%d studies asked for, %d unchanged, %d to do", len(asked), len(done), len(todo))
+    settled = settle_withdrawn(session, asked, private.get_receipts_index(session.private))
+    known, withdrawn = settled.known, list(settled.receipts.values())
+    done, todo = split_known(session, settled.refs, known)
+    log.info("%d studies asked for, %d unchanged, %d withdrawn, %d to do", len(asked), len(done), len(withdrawn), len(todo))
+    if settled.left_in_quarantine:
+        log.warning("%d withdrawn studies came back into quarantine; withdraw them once more to purge them", settled.left_in_quarantine)
     if dry_run:
-        return replace(summarise(session.run_id, asked, done, pulled=0, dry_run=True), foreseen=stage["foresee"](session, asked))
+        foreseen = stage["foresee"](session, settled.refs)
+        return replace(summarise(session.run_id, asked, [*withdrawn, *done], pulled=0, dry_run=True), foreseen=foreseen)
     fresh: list[Receipt] = []
     if todo:
         with workers.connect(session.spec.workers, session.scratch) as client:
             workers.check_engines(client)
             for start in range(0, len(todo), _SHARD):
                 fresh += stage["process"](session, client, todo[start : start + _SHARD], start, len(todo))
-    receipts = reconcile(asked, [*done, *fresh])
+    receipts = reconcile(asked, [*withdrawn, *done, *fresh])
     private.put_receipts_index(session.private, {**known, **{r.study_key: r for r in receipts}}.values())
     artifacts.receipts_table(receipts)
     absent = still_released(session, asked, known, whole_cohort=study_keys is None)
@@ -98,13 +103,13 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     verdict, verdicts = stage["judge"](session, candidate, everything)
     artifacts.verdict_table(verdict, verdicts)
     gates, secret = session.rules.policy.gates, session.rules.secret
-    settled = settle_candidate(session.private, candidate.candidate_id, verdict, session.spec, gates, secret)
-    if not settled.verdict.approved:
-        return summary.held(*settled.verdict.reasons, candidate_id=candidate.candidate_id)
+    decided = settle_candidate(session.private, candidate.candidate_id, verdict, session.spec, gates, secret)
+    if not decided.verdict.approved:
+        return summary.held(*decided.verdict.reasons, candidate_id=candidate.candidate_id)
     window = session.spec.schedule.publish_window if session.spec.schedule else "always"
     if opens := closed_until(session.public, candidate.root, window, today()):
         return summary.held(f"C1: the next {window} window opens on {opens.isoformat()}", candidate_id=candidate.candidate_id)
-    published = stage["publish"](session, candidate, settled.verdict, verdicts, settled.approval)
+    published = stage["publish"](session, candidate, decided.verdict, verdicts, decided.approval)
     keep_levels(session, candidate)
     stage["verify"](session)
     return summary.published(candidate.candidate_id, published.release_id, changed=published.changed)

@@ -112,6 +112,8 @@ class StudyRef:
     source_study_uid: str = field(repr=False)  # "" for files that belong to no study
     locator: Mapping[str, str] = field(repr=False, default_factory=dict)  # the archive's own way back to the study
     patient_last_study_date: str = field(repr=False, default="")  # latest StudyDate (DA) of this patient in the archive: caps ages
+    source_patient_ids: tuple[str, ...] = field(repr=False, default=())  # of whom the archive says it is
+    withdrawn_series: frozenset[str] = field(repr=False, default=frozenset())  # source UIDs: not to be kept again
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,9 +106,15 @@ def _process(ref: StudyRef, work: str, job: Job, store: Store, folder: Path) -> 
     released_bytes = 0
     details: set[str] = set()
     for done in clean_study(files, job.rules, folder, ref.patient_last_study_date):
+        outcome = done.outcome
+        if outcome.source_series_instance_uid in ref.withdrawn_series:
+            # PRIVACY: the rest of the study is taken again, a withdrawn series is not kept again: tests/flows/test_withdrawn.py.
+            outcomes.append(replace(outcome, status=Reason.WITHDRAWN.status, reason=Reason.WITHDRAWN))
+            if done.path is not None:
+                done.path.unlink()
+            continue
         details.update({done.detail} - {""})
         findings.extend(done.findings)
-        outcome = done.outcome
         row = done.described(ref.study_key)
         if done.path is not None and row is None:  # what cannot be read back is not proven
             outcome = replace(outcome, status=Reason.INVALID_OBJECT.status, reason=Reason.INVALID_OBJECT)

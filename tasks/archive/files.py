@@ -95,6 +95,7 @@ class FileArchive:
                     instance_count=study.instance_count,
                     source_study_uid=study.study_uid,
                     patient_last_study_date=study.patient_last_study_date,
+                    source_patient_ids=study.patient_ids,
                 )
             yield from self._stray_refs(connection)
 

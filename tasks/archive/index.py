@@ -6,6 +6,7 @@ It holds identified values and never leaves the vault. Walking folders and readi
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -68,6 +69,7 @@ class IndexedStudy:
     instance_count: int
     study_date: str = field(repr=False)
     patient_last_study_date: str = field(repr=False)
+    patient_ids: tuple[str, ...] = field(repr=False)
 
 
 class FileIndex:
@@ -182,11 +184,11 @@ def studies(connection: sqlite3.Connection) -> Iterator[IndexedStudy]:
     connection.execute("CREATE INDEX temp.last_dates_by_patient ON last_dates (issuer, patient_id)")
     rows = connection.execute(
         "SELECT study_uid, fingerprint, instance_count, study_date, "
-        "(SELECT MAX(day) FROM patients p JOIN last_dates d USING (issuer, patient_id) WHERE p.study_uid = s.study_uid) "
-        "FROM studies s ORDER BY study_uid"
+        "(SELECT MAX(day) FROM patients p JOIN last_dates d USING (issuer, patient_id) WHERE p.study_uid = s.study_uid), "
+        "(SELECT json_group_array(DISTINCT patient_id) FROM patients p WHERE p.study_uid = s.study_uid) FROM studies s ORDER BY study_uid"
     )
-    for uid, fingerprint, count, day, last in rows:
-        yield IndexedStudy(uid, fingerprint, count, day, last or "")
+    for uid, fingerprint, count, day, last, patient_ids in rows:
+        yield IndexedStudy(uid, fingerprint, count, day, last or "", tuple(sorted(json.loads(patient_ids))))
 
 
 def facts_of(connection: sqlite3.Connection, study_uid: str) -> tuple[dict[str, frozenset[str]], frozenset[tuple[str, str]]]:

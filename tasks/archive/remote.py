@@ -133,6 +133,7 @@ class RemoteArchive:
                     instance_count=number,
                     source_study_uid=study.study_uid,
                     patient_last_study_date=answers.last_date(study.issuer, study.patient_id),
+                    source_patient_ids=(study.patient_id,),
                 )
 
     def pull_study(self, ref: StudyRef, into: Path) -> list[PulledFile]:

@@ -31,7 +31,7 @@ def report_patient(private: Store, public: Store, patient_id: str) -> PatientRep
     import pyarrow.parquet as pq
 
     scope = find_scope(private, Asked(patient_ids=(patient_id,)))
-    withdrawn = read_suppression(private).holds_source_patient(patient_id)
+    withdrawn = read_suppression(private).holds("source_patient", patient_id)
     releases = []
     if public.size("keys.json") is not None:
         log = read_log(public)

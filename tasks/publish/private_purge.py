@@ -1,16 +1,21 @@
-"""Remove withdrawn objects and rows from quarantine and candidates on the private side; the vault keeps its accounts."""
+"""Remove withdrawn objects and rows from quarantine and candidates on the private side; the vault keeps its accounts.
+
+What a study's receipt and crosswalk say changes too: `withdrawn`, object by object.
+"""
 
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks import private as private_side
 from tasks.publish.purge import purge
 from tasks.publish.store import Store
 from tasks.publish.withdrawal_scope import Scope
-from tasks.schemas import FINDINGS, INSTANCES
+from tasks.schemas import CROSSWALK, FINDINGS, INSTANCES
 
 
 def purge_private(private: Store, scope: Scope, series: set[str]) -> int:
@@ -19,6 +24,7 @@ def purge_private(private: Store, scope: Scope, series: set[str]) -> int:
     keys: set[str] = set()
     for study_key in scope.study_keys:
         keys |= _shrink_study(private, study_key, gone, scope)
+        _account(private, study_key, scope)
     for candidate in sorted({key.split("/")[1] for key in private.keys("candidates/")}):
         table = _read(private, f"candidates/{candidate}/instances.parquet", INSTANCES)
         if table is not None and _hit(table, gone, scope).num_rows:
@@ -48,6 +54,26 @@ def _shrink_study(private: Store, study_key: str, gone: set[str] | frozenset[str
     else:
         keys.add(findings_key)
     return keys
+
+
+def _account(private: Store, study_key: str, scope: Scope) -> None:
+    """Write into a study's crosswalk and receipt which of its objects were withdrawn; counts still add up."""
+    from tasks.model import InstanceOutcome, Reason, Status
+    from tasks.process import count_outcomes, gravest
+
+    key = private_side.crosswalk_key(study_key)
+    table = _read(private, key, CROSSWALK)
+    if table is None:
+        return
+    withdrawn = {"status": Reason.WITHDRAWN.status.value, "reason": Reason.WITHDRAWN.value, "object_path": None}
+    rows = [{**row, **withdrawn} if scope.covers(study_key, row) else row for row in table.to_pylist()]
+    _write(private, key, pa.Table.from_pylist(rows, schema=CROSSWALK))
+    receipt = private_side.get_receipt(private, study_key)
+    if receipt is None:
+        return
+    outcomes = [InstanceOutcome("", Status(row["status"]), Reason(row["reason"]) if row["reason"] else None) for row in rows]
+    status, reason = gravest(outcomes)
+    private_side.put_receipt(private, replace(receipt, status=status, reason=reason, outcomes=count_outcomes(outcomes)))
 
 
 def _hit(table: pa.Table, gone: set[str] | frozenset[str], scope: Scope) -> pa.Table:

@@ -6,7 +6,7 @@ Reads the vault; its values are identified and never shown. Removing things does
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,10 @@ class Scope:
     study_keys: frozenset[str]
     suppressed: frozenset[tuple[str, str]] = field(repr=False)
 
+    def covers(self, study_key: str, row: Mapping[str, Any]) -> bool:
+        """Say whether a crosswalk row of this study is of something withdrawn."""
+        return ("study_key", study_key) in self.suppressed or ("source_series", row["source_series_instance_uid"]) in self.suppressed
+
 
 def find_scope(private: Store, asked: Asked) -> Scope:
     """Follow every asked identifier through the crosswalk. A patient's merged source ids are followed too."""
@@ -55,8 +59,10 @@ def find_scope(private: Store, asked: Asked) -> Scope:
         instances.add(row["sop_instance_uid"] or "")
         if whole_study:
             studies.add(row["study_instance_uid"] or "")
+            suppressed.add(("study_key", study_key))
             suppressed |= {("study", row["study_instance_uid"] or ""), ("source_study", row["source_study_instance_uid"] or "")}
         else:
+            suppressed.add(("part_of_study_key", study_key))
             suppressed |= {("series", row["series_instance_uid"] or ""), ("source_series", row["source_series_instance_uid"] or "")}
     suppressed |= {("study", u) for u in wanted_studies} | {("source_study", u) for u in wanted_studies}
     suppressed |= {("series", u) for u in wanted_series} | {("source_series", u) for u in wanted_series}
