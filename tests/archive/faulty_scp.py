@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE, AllStoragePresentationContexts, evt
@@ -26,10 +27,14 @@ class FaultyScp:
     port: int = 0
     retrievals: int = 0
     finds: list[tuple[str, Dataset]] = field(default_factory=list)
+    stall_seconds: float = 3
     refuse_get: bool = False
     receivers: dict[str, tuple[str, int]] = field(default_factory=dict)
     counts_said: bool = True
     max_matches: int | None = None
+    on_retrieval: Callable[[], None] = lambda: None
+    refused_classes: frozenset[str] = frozenset()  # storage classes that are not accepted in a negotiation
+    refused_syntaxes: frozenset[str] = frozenset()
 
     def inject(self, fault: str, times: int = 1) -> None:
         self.fault, self.times = fault, times
@@ -51,6 +56,14 @@ class FaultyScp:
             first, last = dates.split("-")
             found = [ds for ds in found if (first or "0") <= ds.StudyDate <= (last or "9")]
         return found
+
+    def on_requested(self, event: evt.Event) -> None:
+        """Refuse presentation contexts before they are negotiated."""
+        acceptor = event.assoc.acceptor
+        kept = [c for c in acceptor.supported_contexts if c.abstract_syntax not in self.refused_classes]
+        for context in kept:
+            context.transfer_syntax = [t for t in context.transfer_syntax or [] if t not in self.refused_syntaxes]
+        acceptor.supported_contexts = [c for c in kept if c.transfer_syntax]
 
     # --- handlers
 
@@ -95,6 +108,7 @@ class FaultyScp:
         yield from self._send(event)
 
     def _send(self, event: evt.Event) -> Iterator[object]:
+        self.on_retrieval()
         objects = self.matching(event.identifier)
         fault = self.take_fault("abort", "missing instance", "wrong study", "warning", "stall", "failure")
         if fault == "missing instance" and objects:
@@ -111,7 +125,7 @@ class FaultyScp:
                 event.assoc.abort()
                 return
             if fault == "stall" and number == len(objects) // 2:
-                time.sleep(3)
+                time.sleep(self.stall_seconds)
             if fault == "warning" and number == 0:
                 yield 0xB000, None
                 return
@@ -120,16 +134,18 @@ class FaultyScp:
 
 @contextmanager
 def running(scp: FaultyScp, tls: object = None) -> Iterator[FaultyScp]:
-    """Run the archive on a free port."""
+    """Run the archive on a free port, or again on the port that it had."""
     entity = AE(ae_title="FAULTY")
+    entity.require_called_aet = True
     entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
     if not scp.refuse_get:
         entity.add_supported_context(StudyRootQueryRetrieveInformationModelGet)
     entity.add_supported_context(StudyRootQueryRetrieveInformationModelMove)
     for context in AllStoragePresentationContexts:
         entity.add_supported_context(context.abstract_syntax, scu_role=True, scp_role=True)
-    handlers = [(evt.EVT_C_FIND, scp.on_find), (evt.EVT_C_GET, scp.on_get), (evt.EVT_C_MOVE, scp.on_move)]
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=tls)
+    handlers: list[Any] = [(evt.EVT_C_FIND, scp.on_find), (evt.EVT_C_GET, scp.on_get), (evt.EVT_C_MOVE, scp.on_move)]
+    handlers.append((evt.EVT_REQUESTED, scp.on_requested))
+    server = entity.start_server(("127.0.0.1", scp.port), block=False, evt_handlers=handlers, ssl_context=tls)
     scp.port = server.socket.getsockname()[1]
     try:
         yield scp

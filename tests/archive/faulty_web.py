@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +28,8 @@ class FaultyWeb:
     headers: list[dict[str, str]] = field(default_factory=list)
     page: int = 1000
     ignores_offset: bool = False
+    stall_seconds: float = 3
+    on_retrieval: Callable[[], None] = lambda: None
 
     def inject(self, fault: str, times: int = 1) -> None:
         self.fault, self.times = fault, times
@@ -62,7 +64,7 @@ def running(web: FaultyWeb) -> Iterator[FaultyWeb]:
             query = {k: v[0] for k, v in parse_qs(parsed.query).items()}
             if fault := web.take_fault("500", "503", "429", "401", "403", "404 find", "html", "stall find"):
                 if fault == "stall find":
-                    time.sleep(3)
+                    time.sleep(web.stall_seconds)
                     return
                 if fault == "html":
                     self._answer(200, b"<html>Login</html>", "text/html")
@@ -92,12 +94,13 @@ def running(web: FaultyWeb) -> Iterator[FaultyWeb]:
             self._answer(200, json.dumps(rows[offset : offset + limit]).encode(), "application/dicom+json")
 
         def _retrieve(self, parts: list[str]) -> None:
+            web.on_retrieval()
             found = [ds for ds in web.objects if ds.StudyInstanceUID == parts[1]]
             if "instances" in parts:
                 found = [ds for ds in found if ds.SOPInstanceUID == parts[-1]]
-            fault = web.take_fault("cut", "missing instance", "wrong study", "stall", "404", "garbage part")
-            if fault == "404":
-                self._answer(404, b"", "text/plain")
+            fault = web.take_fault("cut", "missing instance", "wrong study", "stall", "404", "406", "garbage part")
+            if fault in ("404", "406"):
+                self._answer(int(fault), b"", "text/plain")
                 return
             if fault == "missing instance":
                 found = found[1:]
@@ -115,7 +118,7 @@ def running(web: FaultyWeb) -> Iterator[FaultyWeb]:
                 self.wfile.write(body[: len(body) // 2])
                 if fault == "stall":
                     self.wfile.flush()
-                    time.sleep(3)
+                    time.sleep(web.stall_seconds)
                 self.close_connection = True
                 return
             self._answer(200, body, content_type)
@@ -127,7 +130,7 @@ def running(web: FaultyWeb) -> Iterator[FaultyWeb]:
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", web.port), Handler)
     server.daemon_threads = True
     web.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -62,9 +62,10 @@ class Served:
 
 
 @contextmanager
-def served(home: Path, *specs: Path, options: tuple[str, ...] = (), **env: str) -> Iterator[Served]:
-    """Run `sallyport serve SPECS` with a server of its own."""
-    port = free_port()
+def served(home: Path, *specs: Path, options: tuple[str, ...] = (), shared: SharedServer | None = None, **env: str) -> Iterator[Served]:
+    """Run `sallyport serve SPECS` with a server of its own, or on one that is shared."""
+    port = shared.port if shared else free_port()
+    env = {**env, **(shared.settings if shared else {})}
     command = [sys.executable, "-m", "flows", "serve", *map(str, specs), "--port", str(port), *options]
     home.mkdir(parents=True, exist_ok=True)
     with (home / "serve.log").open("ab") as log:
@@ -72,7 +73,7 @@ def served(home: Path, *specs: Path, options: tuple[str, ...] = (), **env: str) 
             command, env=environment(PREFECT_HOME=str(home / "prefect"), **env), stdout=log, stderr=log, start_new_session=True
         )
     try:
-        yield _ready(f"http://127.0.0.1:{port}", process, home, len(specs))
+        yield _ready(f"http://127.0.0.1:{port}", process, home, len(specs), shared.login if shared else None)
     finally:
         with_group(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -80,18 +81,69 @@ def served(home: Path, *specs: Path, options: tuple[str, ...] = (), **env: str) 
         with_group(process, signal.SIGKILL)
 
 
+class SharedServer:
+    """A Prefect server of its own, as a hospital shares one: it can die and come back while `sallyport serve` goes on."""
+
+    login = "sallyport:test-only"
+
+    def __init__(self, home: Path, database: str) -> None:
+        self.home, self.port = home, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.settings = {"PREFECT_API_URL": f"{self.url}/api", "PREFECT_API_AUTH_STRING": self.login}
+        self._database = database
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it on its port, and wait until it answers."""
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
+        settings = environment(
+            PREFECT_HOME=str(self.home),
+            PREFECT_SERVER_API_AUTH_STRING=self.login,
+            PREFECT_SERVER_ANALYTICS_ENABLED="false",
+            PREFECT_SERVER_DATABASE_CONNECTION_URL=self._database,
+        )
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(command, env=settings, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + 180
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, (self.home / "server.log").read_text()
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"{self.url}/api/health", timeout=5, trust_env=False).status_code in (200, 401):
+                    return
+            time.sleep(0.3)
+        raise AssertionError((self.home / "server.log").read_text())
+
+    def kill(self) -> None:
+        """End it without a warning."""
+        assert self._process is not None
+        with_group(self._process, signal.SIGKILL)
+        self._process.wait(30)
+
+
+@contextmanager
+def shared_server(home: Path, database: str) -> Iterator[SharedServer]:
+    """Run a Prefect server of its own until the block ends."""
+    server = SharedServer(home, database)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
 def with_group(process: subprocess.Popen[bytes], number: int) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
 
 
-def _ready(url: str, process: subprocess.Popen[bytes], home: Path, count: int) -> Served:
+def _ready(url: str, process: subprocess.Popen[bytes], home: Path, count: int, login: str | None) -> Served:
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         assert process.poll() is None, (home / "serve.log").read_text()
-        login = home / "prefect" / "ui-login"
-        if login.exists():
-            ready = Served(url, process, home, login.read_text().strip())
+        kept = home / "prefect" / "ui-login"
+        if login or kept.exists():
+            ready = Served(url, process, home, login or kept.read_text().strip())
             try:
                 if len(ready.call("POST", "/deployments/filter")) >= 4 * count:
                     return ready

@@ -1,100 +1,170 @@
-"""Nights in a row on a real server with PostgreSQL, an archive that grows, and a database that is restarted: nothing lost or doubled."""
+"""Nights in a row on a real Prefect server with PostgreSQL, while everything around the run dies in turn: nothing lost or doubled."""
 
 from __future__ import annotations
 
-import os
 import signal
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from tasks import private
+from tasks.model import Status
 from tasks.publish.store import open_store
 from tasks.publish.verify import verify
-from tasks.sample import PATIENTS, make_archive
-from tests.archive.servers import postgres_server
-from tests.flows.prefect_server import Served, served
+from tests.archive.made import to_bytes
+from tests.archive.servers import Orthanc, Postgres, orthanc, postgres_server
+from tests.archive.small_studies import INSTANCES, small_files, small_study, study_uid
+from tests.flows.prefect_server import Served, SharedServer, served, shared_server
 
-pytestmark = [
-    pytest.mark.servers,
-    pytest.mark.slow,
-    pytest.mark.skipif(not os.environ.get("SALLYPORT_LONG_TESTS"), reason="several minutes: set SALLYPORT_LONG_TESTS=1"),
-]
+pytestmark = pytest.mark.servers
 
 
-def _next_night(server: Served, after: set[str], seconds: float = 500) -> Any:
-    """Wait for a scheduled run that is not one of `after` to come to its end, and return it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        runs = server.call("POST", "/flow_runs/filter", flow_runs={"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}})
-        new = [run for run in runs if run["id"] not in after]
-        if new:
-            return min(new, key=lambda run: run["end_time"])
-        time.sleep(2)
-    raise AssertionError("no run came to its end")
+@dataclass
+class Hospital:
+    """An archive that grows, a Prefect server on PostgreSQL, and `sallyport serve` with a schedule of one run a minute."""
+
+    folder: Path
+    archive: Orthanc
+    database: Postgres
+    prefect: SharedServer
+    server: Served
+    expected: dict[str, int] = field(default_factory=dict)
+    """Study -> the instances that the archive has."""
+
+    def receive(self, numbers: range) -> None:
+        """Put new studies into the archive."""
+        self.archive.store(small_files(numbers))
+        self.expected |= dict.fromkeys(map(study_uid, numbers), INSTANCES)
+
+    def receive_late(self, number: int) -> None:
+        """Put one more instance into a study that is there already."""
+        self.archive.store([to_bytes(small_study(number, INSTANCES + 1)[-1])])
+        self.expected[study_uid(number)] = INSTANCES + 1
+
+    def runs(self) -> list[Any]:
+        return list(self.server.call("POST", "/flow_runs/filter", limit=200))
+
+    def in_the_middle(self, seconds: float = 300) -> str:
+        """Wait until a scheduled run has processed some of its studies and not all, and return its id."""
+        receipts = self.folder / "private" / "vault" / "receipts"
+        before = _count(receipts)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            running = [run["id"] for run in self.runs() if run["state_type"] == "RUNNING"]
+            if running and _count(receipts) >= before + 2:
+                return str(running[0])
+            time.sleep(0.3)
+        raise AssertionError("no run came to its middle")
+
+    def morning(self, seconds: float = 400) -> Any:
+        """Wait for a scheduled run that begins from now on to complete, and return it."""
+        since = time.time()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert self.server.process.poll() is None, "sallyport serve ended"
+            try:
+                done = [r for r in self.runs() if r["state_name"] == "Completed" and r["auto_scheduled"] and _began(r) >= since]
+            except httpx.HTTPError:  # the server or its database is just away
+                done = []
+            if done:
+                return min(done, key=_began)
+            time.sleep(1)
+        raise AssertionError(
+            "\n".join(f"{r['state_name']}: {r['state'].get('message')}" for r in self.runs() if r["state_name"] != "Scheduled")
+        )
+
+    def reconcile(self) -> None:
+        """Compare archive, receipts and release, to the instance."""
+        store = open_store((self.folder / "private").as_uri())
+        receipts = private.get_receipts_index(store).values()
+        assert {r.status for r in receipts} == {Status.RELEASED}
+        assert sorted(r.instance_count for r in receipts) == sorted(self.expected.values())
+        public = self.folder / "public"
+        newest = max((public / "releases").iterdir(), key=lambda p: int(p.name.rsplit(".", 1)[1]))
+        released = pq.read_table(newest / "manifests" / "instance.parquet")["SOPInstanceUID"].to_pylist()
+        assert len(released) == len(set(released)) == sum(self.expected.values())
+        assert pq.read_table(newest / "manifests" / "study.parquet").num_rows == len(self.expected)
+        verify(open_store(public.as_uri()), full=True).raise_if_failed()
 
 
-@pytest.mark.timeout(1500)
-def test_three_nights_in_a_row_with_an_archive_that_grows(tmp_path: Path) -> None:
-    key = tmp_path / "secret.key"
-    key.write_text(bytes(range(32)).hex())
-    key.chmod(0o600)
-    archive = tmp_path / "archive"
-    make_archive(archive / "night0", PATIENTS[:1])
-    spec = tmp_path / "spec.yaml"
-    spec.write_text(
-        f"dataset: nights\narchive: {{kind: folder, path: {archive}}}\nprivate: {(tmp_path / 'private').as_uri()}\n"
-        f"public: {(tmp_path / 'public').as_uri()}\nsecret: {{file: {key}}}\ngates: {{k: 1}}\nworkers: {{n: 1}}\n"
-        'schedule: {cron: "* * * * *", timezone: Europe/Berlin}\n'
-    )
-    with postgres_server(tmp_path) as database:
+def _count(folder: Path) -> int:
+    return sum(1 for _ in folder.glob("*.json"))
+
+
+def _began(run: Any) -> float:
+    return datetime.fromisoformat(run["start_time"]).timestamp() if run["start_time"] else 0.0
+
+
+@pytest.fixture
+def hospital(tmp_path: Path) -> Iterator[Hospital]:
+    for name, content in (("secret.key", bytes(range(32)).hex()), ("password", Orthanc.password)):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o600)
+    with orthanc(tmp_path / "orthanc") as archive, postgres_server(tmp_path) as database:
+        spec = tmp_path / "spec.yaml"
+        auth = f"{{kind: basic, username: {archive.user}, password: {{file: password}}}}"
+        limits = "{requests_per_minute: 150, backoff_seconds: 0.1}"  # slow enough to be in the middle of
+        spec.write_text(
+            f"dataset: nights\narchive: {{kind: dicomweb, url: '{archive.url}', auth: {auth}, limits: {limits}}}\n"
+            f"private: {(tmp_path / 'private').as_uri()}\npublic: {(tmp_path / 'public').as_uri()}\n"
+            "secret: {file: secret.key}\ngates: {k: 1}\nworkers: {n: 2}\n"
+            'schedule: {cron: "* * * * *", timezone: Europe/Berlin}\n'
+        )
         url = database.url.replace("postgresql://", "postgresql+asyncpg://")
-        with served(tmp_path / "home", spec, PREFECT_SERVER_DATABASE_CONNECTION_URL=url) as server:
-            seen: set[str] = set()
-            patients: list[int] = []
-            for night in range(3):
-                if night:
-                    make_archive(archive / f"night{night}", PATIENTS[night : night + 1])
-                    # A run may have begun before the new files were there; the one after it must see them.
-                    seen |= {run["id"] for run in server.call("POST", "/flow_runs/filter") if run["state_type"] != "SCHEDULED"}
-                if night == 1:
-                    database.restart()
-                run = _next_night(server, seen)
-                assert run["auto_scheduled"] is True
-                assert run["state_name"] == "Completed", run["state"]["message"]
-                seen.add(run["id"])
-                patients.append(_released_patients(tmp_path / "public"))
-            assert patients == [1, 2, 3]
-            running = [r for r in server.call("POST", "/flow_runs/filter") if r["state_type"] == "RUNNING"]
-            assert len(running) <= 1
-    verify(open_store((tmp_path / "public").as_uri()), full=True).raise_if_failed()
+        with shared_server(tmp_path / "prefect", url) as prefect, served(tmp_path / "home", spec, shared=prefect) as server:
+            yield Hospital(tmp_path, archive, database, prefect, server)
 
 
-def _released_patients(public: Path) -> int:
-    newest = max((public / "releases").iterdir(), key=lambda p: int(p.name.rsplit(".", 1)[1]))
-    table = pq.read_table(newest / "manifests" / "patient.parquet")
-    assert len(set(table["patient_id"].to_pylist())) == table.num_rows
-    return int(table.num_rows)
+def kill_a_worker(hospital: Hospital) -> None:
+    family = psutil.Process(hospital.server.process.pid).children(recursive=True)
+    workers = [p for p in family if "multiprocessing.spawn" in " ".join(p.cmdline())]
+    assert workers
+    workers[-1].send_signal(signal.SIGKILL)
 
 
-def test_a_server_that_is_killed_in_the_middle_leaves_a_release_that_the_next_run_completes(tmp_path: Path, small_archive: Path) -> None:
-    key = tmp_path / "secret.key"
-    key.write_text(bytes(range(32)).hex())
-    key.chmod(0o600)
-    spec = tmp_path / "spec.yaml"
-    spec.write_text(
-        f"dataset: killed\narchive: {{kind: folder, path: {small_archive}}}\nprivate: {(tmp_path / 'private').as_uri()}\n"
-        f"public: {(tmp_path / 'public').as_uri()}\nsecret: {{file: {key}}}\ngates: {{k: 1}}\nworkers: {{n: 1}}\n"
-    )
-    with served(tmp_path / "home", spec) as server:
-        run = server.start("release/killed")
-        server.wait(run, "Running")
-        time.sleep(5)
-        os.killpg(server.process.pid, signal.SIGKILL)  # server, runner and the run, all at once
-        server.process.wait(30)
-    with served(tmp_path / "home", spec) as server:
-        done = server.wait(server.start("release/killed"), "Completed", seconds=500)
-        assert "release " in done["state"]["message"]
-    verify(open_store((tmp_path / "public").as_uri()), full=True).raise_if_failed()
+def kill_the_run(hospital: Hospital) -> None:
+    """End the process of the run itself: its workers must not go on alone."""
+    runs = psutil.Process(hospital.server.process.pid).children()
+    assert runs
+    for process in runs:
+        process.send_signal(signal.SIGKILL)
+
+
+def restart_prefect(hospital: Hospital) -> None:
+    hospital.prefect.kill()
+    time.sleep(3)
+    hospital.prefect.start()
+
+
+def restart_postgres(hospital: Hospital) -> None:
+    hospital.database.restart()
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(2400)
+def test_nights_in_a_row_with_an_archive_that_grows(hospital: Hospital) -> None:
+    for night, accident in enumerate((kill_a_worker, restart_prefect, restart_postgres, kill_the_run)):
+        hospital.receive(range(12 * night, 12 * night + 12))
+        if night:
+            hospital.receive_late(night)
+        hospital.in_the_middle()
+        accident(hospital)
+        hospital.morning()
+        hospital.reconcile()
+    runs = [r for r in hospital.runs() if r["start_time"]]
+    assert all(r["auto_scheduled"] for r in runs)
+    _never_two_at_once(runs)
+
+
+def _never_two_at_once(runs: list[Any]) -> None:
+    spans = sorted((r["start_time"], r["end_time"]) for r in runs if r["end_time"])
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -43,6 +46,20 @@ def test_the_schedule_and_the_form_are_offered(server: Served) -> None:
         assert fields["dataset"]["enum"] == ["made"]
         assert all(field["title"] and field["title"] != name and field["description"] for name, field in fields.items())
         assert deployment["parameters"] == {"dataset": "made"}
+
+
+def test_the_server_plans_the_coming_nights_by_the_clock_of_the_spec(server: Served) -> None:
+    def planned() -> list[datetime]:
+        runs = server.call("POST", "/flow_runs/filter", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
+        return sorted(datetime.fromisoformat(run["expected_start_time"]) for run in runs if run["auto_scheduled"])
+
+    deadline = time.monotonic() + 120
+    while not planned() and time.monotonic() < deadline:
+        time.sleep(1)
+    nights = [start.astimezone(ZoneInfo("Europe/Berlin")) for start in planned()]
+    assert len(nights) >= 3  # none at all with a SQLAlchemy that Prefect's scheduler does not know
+    assert {(night.hour, night.minute) for night in nights} <= {(2, 30), (1, 30)}  # half past one where the clock goes forward
+    assert all(later.date() > earlier.date() for earlier, later in pairwise(nights))
 
 
 def test_nobody_without_the_login_gets_in(server: Served) -> None:
