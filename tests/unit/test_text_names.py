@@ -95,7 +95,7 @@ def test_eponyms_and_terms_stay(value: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("Transferred from Brandovich General Hospital with hematoma", "Transferred from Hospital with hematoma"),
+        ("Transferred from Brandovich General Hospital with hematoma", "Transferred from  General Hospital with hematoma"),
         ("Klinikum Großhadern, Befund folgt", "Klinikum , Befund folgt"),
         ("vue à l'Hôpital Lariboisière", "vue à l'Hôpital "),
         ("lives at 319 Brandovich Ave", "lives at "),

@@ -14,8 +14,10 @@ from functools import lru_cache
 from typing import Literal
 
 from tasks.deidentify.identity import PatientIdentifiers
+from tasks.deidentify.text.beside import find_beside
 from tasks.deidentify.text.dates import DateContext, find_dates
 from tasks.deidentify.text.fold import Text
+from tasks.deidentify.text.initials import find_initials
 from tasks.deidentify.text.lone import find_lone
 from tasks.deidentify.text.own_names import OwnNames
 from tasks.deidentify.text.own_values import OwnValues
@@ -125,7 +127,11 @@ class TextCleaner:
         text = "".join(cleaned)
         return CleanedText(text, text != value, tuple(kinds))
 
-    def _spans(self, text: Text, style: str) -> Iterator[Span]:
+    def _spans(self, text: Text, style: str) -> list[Span]:
+        found = list(self._found(text, style))
+        return found if style == "makers" else [*found, *find_beside(text, found)]
+
+    def _found(self, text: Text, style: str) -> Iterator[Span]:
         yield from self._patient.find(text)
         if style == "makers":
             yield from self._values.find_codes(text)
@@ -147,7 +153,7 @@ _SAYS_SOMETHING = re.compile(r"[^\W_]")
 def _found_by_patterns(value: str) -> tuple[Span, ...]:
     """Return what needs no knowledge of the patient; the same for every patient with the same protocol."""
     text = Text.of(value)
-    return (*find_patterns(text), *find_persons(text), *find_places(text))
+    return (*find_patterns(text), *find_persons(text), *find_initials(text), *find_places(text))
 
 
 def _days(values: Iterable[str]) -> Iterator[date]:

@@ -26,6 +26,10 @@ _M1, _D1 = r"(?P<m>1[0-2]|0?[1-9])", r"(?P<d>3[01]|[12]\d|0?[1-9])"
 _GAP = r"[\s.,/_\-]{0,3}"
 _OF = r"(?:\s*(?:of|de|del|di|d')\s+)?"
 _DATED = r"(?:on|dated?|since|from|of|vom|am|le|el|seen|exam|study|prior|until|till|bis|seit|scan|compared?(?:\s+(?:to|with))?|performed|taken|fell|injured|injury|onset|started|began|surgery|accident|mva|last|d\.d\.|dd|do)"
+_EVENT = (
+    r"(?:fell|fall|injur(?:ed|y)|mva|mvc|accident|onset|since|request(?:ed)?|re-?schedul(?:ed|e)|scheduled|sched|appointment|appt|surgery|dos|doi|doa|lmp|edd|exp|due|admitted|discharged|arrived|called|left|lvm|message|msg"
+    r"|visit|seen|f/u|follow-?up|returned|started|stopped|placed|removed|repeat(?:ed)?|films?|study|exam|prior|outside|reported|completed|received|sent|done|scan|ct|mri?|xr|us|clearance|before|after|by|monday|tuesday|wednesday|thursday|friday|saturday|sunday|mon|tues?|wed|thurs?|fri|sat|sun)"
+)
 _UNIT = r"(?!\s*(?:mm|cm|ml|mg|yo|y/o|/|%|kg|weeks|of\b|stars|lobes|teeth|vessel|levels?))"
 
 # Longer and surer forms first: a stretch that one form has claimed is not read again by a later one.
@@ -59,6 +63,8 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("day and month, dotted", rf"\b(?:am|vom|bis|zum|seit|ab|den|dem|der|und|d\.)\s+(?P<all>{_D1}\.\s?{_M1}\.)(?!\d)"),
         ("day and month, dotted", rf"(?<![\d.])(?P<all>{_D1}\.\s?{_M1}\.)(?=\s?-\s?\d{{1,2}}\.\d{{1,2}}\.)"),
         ("month/day after a cue", rf"\b{_DATED}\s*:?\s+(?P<all>{_M1}/{_D1})(?![\d/]){_UNIT}"),
+        ("month/day after a cue", rf"\b{_EVENT}(?:\s+[a-z'-]+){{0,3}}\s*:?@?\s+(?P<all>{_M1}/{_D1})(?![\d/]|\s*(?:of|mm|cm)\b|%){_UNIT}"),
+        ("day/month after a cue", rf"\b(?:dal|il|le|el|am|op|den|on|du|au|del)\s+(?P<all>(?P<d>1[3-9]|2\d|3[01])/(?P<m>0?[1-9]|1[0-2]))(?![\d/]){_UNIT}"),
         ("month/day, padded", r"(?<![\w./-])(?P<all>(?P<m>0[1-9])/(?P<d>1[3-9]|2\d|3[01]))(?![\w/%]|\.\d)" + _UNIT),
         ("foreign", r"(?<![\d.])(?P<all>(?:19|20)\d\d(?P<s>[-/.])\d{1,2}(?P=s)\d{1,2})(?![\d.])"),  # a day that no month has
         ("foreign", r"(?<![\d.])(?P<all>\d{1,2}(?P<s>[-/.])\d{1,2}(?P=s)(?:19|20)\d\d)(?!\d)"),
@@ -72,6 +78,7 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 
 MIGHT_HOLD_A_DATE = re.compile(rf"\d.*?\d|\d\s*\.?\s*(?:{_MON})|(?:{_MON})\W*\d", re.DOTALL)
 WEEKDAY_BEFORE = re.compile(rf"(?<![^\W\d_])(?P<w>{_any_of(weekdays())})\.?,?\s*(?:,|the|den|dem|le|el|dia)?\s*$")
+DATED_BEFORE = re.compile(rf"\b(?:{_DATED}|{_EVENT})\s*:?\s+$")
 BIRTH_CUE = re.compile(
     r"(?:\bd\.?o\.?b\b|birth\s?(?:date|day)?|\bborn|\bbdate|geburts(?:datum|tag)|\bgeb|\bnee?\b|naissance|nac(?:imiento|ido|ida|\b)|nascimento|nascit[ao]|\bnat[oa]\b"
     r"|geboren|geboortedatum|\bdd?n\b|fodt|fodd|urodz|рожд|\bд\.?р\b|生年月日|出生|생년월일|γεννησ|الميلاد|לידה)[^\d]{0,16}$"

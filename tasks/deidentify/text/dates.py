@@ -13,7 +13,16 @@ from datetime import date, timedelta
 from typing import Literal
 
 from tasks.deidentify.text.calendar import like, months, weekdays
-from tasks.deidentify.text.date_forms import BIRTH_CUE, DAY_FIRST_CLUE, FORMS, MIGHT_HOLD_A_DATE, MONTH_FIRST_CLUE, ROMAN, WEEKDAY_BEFORE
+from tasks.deidentify.text.date_forms import (
+    BIRTH_CUE,
+    DATED_BEFORE,
+    DAY_FIRST_CLUE,
+    FORMS,
+    MIGHT_HOLD_A_DATE,
+    MONTH_FIRST_CLUE,
+    ROMAN,
+    WEEKDAY_BEFORE,
+)
 from tasks.deidentify.text.fold import Text
 from tasks.deidentify.text.span import Span
 
@@ -146,6 +155,8 @@ def _read_ambiguous(match: re.Match[str], low: str, context: DateContext) -> _Re
         except ValueError:
             continue
     if len(match["y"]) == 2 and not (len(match["a"]) == len(match["b"]) == 2) and match["s"] != "/":
+        if match["s"] == "-" and readings and DATED_BEFORE.search(low[: match.start("all")]):
+            return readings[-1] if len(readings) < 2 else readings[1]
         own = [r for r in readings if r.day in context.own_dates | context.birth_dates]
         return own[0] if own else None  # 1.2.14 is a version number unless it is a day that we know
     if len(readings) < 2 or a == b:
@@ -175,12 +186,12 @@ def _rewritten(match: re.Match[str], text: Text, read: _Read, shifted: date) -> 
     groups = match.groupdict()
     first, last = match.span("all")
     edits: list[tuple[int, int, str]] = []
-    if read.precise:
+    if groups.get("d") or read.precise:
         offset = max(0, first - 24)
         before = WEEKDAY_BEFORE.search(text.low[offset:first])
         if before is not None and before["w"] in weekdays():
             a, b = offset + before.start("w"), offset + before.end("w")
-            edits.append((a, b, like(text.original(a, b), weekdays()[before["w"]][1][shifted.weekday()])))
+            edits.append((a, b, like(text.original(a, b), _weekday(before["w"], read, shifted))))
             first = a
     numbers = {"d": shifted.day, "m": shifted.month, "y": shifted.year}
     padded = _is_padded(match, read)
@@ -209,6 +220,12 @@ def _rewritten(match: re.Match[str], text: Text, read: _Read, shifted: date) -> 
         position = b
     pieces.append(text.original(position, last))
     return Span(text.place(first), text.place(last), "date", "".join(pieces))
+
+
+def _weekday(written: str, read: _Read, shifted: date) -> str:
+    """Return the shifted day's name in the language of the written one; without a year the written one is counted from."""
+    number, names = weekdays()[written]
+    return names[shifted.weekday()] if read.precise else names[(number - 1 + (shifted - read.day).days) % 7]
 
 
 def _is_padded(match: re.Match[str], read: _Read) -> bool:

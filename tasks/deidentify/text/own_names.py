@@ -28,6 +28,10 @@ _PLACEHOLDERS = frozenset(
 _DISEASES = frozenset(
     "parkinson alzheimer crohn hodgkin graves hashimoto huntington down addison cushing raynaud sjogren paget behcet".split()
 )
+# Names that are the first word of a description as well: `Young adult`, `Long bones`.
+_BEGINS_A_VALUE = frozenset(
+    "young long short black white brown green gray grey small little good best full new old rich strong sharp post may".split()
+)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _TOKEN = re.compile(r"[^\W_]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -155,11 +159,14 @@ class OwnNames:
         if part.strength == "sure":
             return True
         written = text.original(start, end)
+        if len(word) > 2 and (re.match(r"_?\d{6}", text.low[end : end + 7]) or re.search(r"\d{6}_?$", text.low[max(0, start - 7) : start])):
+            return True  # 28111989SHORT
         possessive = text.low[end : end + 2] in ("'s", "’s") and written[:1].isupper() and word not in _DISEASES
         if possessive and word not in PARTICLES:
             return True
         if part.strength == "word":  # Young, Price: a name unless it is written as a word
-            return written[:1].isupper() and not text.value.isupper() and start > 0
+            begins = start == 0 and word in _BEGINS_A_VALUE
+            return written[:1].isupper() and not begins and (not text.value.isupper() or len(word) > 3)
         if part.strength == "short":
             return written[:1].isupper() and written[1:].islower() and not is_known(word)
         return False

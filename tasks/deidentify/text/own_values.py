@@ -22,7 +22,7 @@ GENERIC_PLACE_WORDS = frozenset(
     " dept radiology imaging diagnostic institute institut klinik klinikum krankenhaus unit ward street avenue road drive suite building floor room north south east west"
     " central national state county city school college research services service group system systems associates foundation trust care cancer heart children"
     " emergency er ed icu inpatient outpatient station office division section mri ct pet xray ultrasound nuclear medicine surgery oncology cardiology neurology"
-    " none unknown test default main new saint san usa germany france austria canada box".split()
+    " orthopaedic orthopedic orthopaedics orthopedics pediatric paediatric veterans veteran va correctional facility high primary elementary middle secondary school academy infirmary district urgent family practice surgical dental rehabilitation rehab sports women womens mens childrens cardiovascular vascular breast spine pain sleep eye ent dermatology physicians specialists partners teaching royal none unknown test default main new saint san usa germany france austria canada box".split()
 )
 
 
@@ -40,6 +40,9 @@ class OwnValues:
             alternatives = sorted({p for value in values if (p := _code_pattern(value))}, key=len, reverse=True)
             if alternatives:
                 patterns.append((kind, re.compile("|".join(alternatives))))
+        births = sorted({form for value in identifiers.birth_dates for form in _digits_of_day(value)})
+        if births:
+            patterns.append(("birth_date", re.compile(rf"(?<!\d)(?:{'|'.join(births)})(?!\d)")))
         phones = sorted({p for value in identifiers.contacts if (p := _phone_pattern(value))}, key=len, reverse=True)
         if phones:
             patterns.append(("phone", re.compile("|".join(phones))))
@@ -91,6 +94,13 @@ def _phone_pattern(value: str) -> str:
         return re.escape(text) if len(text) >= 6 and "@" in text else ""
     tail = digits[-7:]
     return r"(?:[+(]?\d[\d\s().\-/]{0,12})?" + r"[\s().\-/]{0,3}".join(tail) + r"(?!\d)"
+
+
+def _digits_of_day(value: str) -> Iterator[str]:
+    """Yield a day of birth as eight digits in the three orders in which people glue it to a name."""
+    if len(value) == 8 and value.isdigit():
+        year, month, day_ = value[:4], value[4:6], value[6:]
+        yield from (year + month + day_, day_ + month + year, month + day_ + year)
 
 
 def _phrases(value: str) -> Iterator[str]:

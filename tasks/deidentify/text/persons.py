@@ -15,8 +15,12 @@ from tasks.deidentify.text.person_cues import (
     CUE,
     DEGREE,
     DEGREE_HERE,
+    DOES,
     GUARDED_TITLES,
     INITIALS,
+    LISTED_ONLY,
+    PLAIN_DEGREE,
+    SIGNATURES,
     STOP,
     STRONG_TITLES,
     TITLE,
@@ -24,7 +28,17 @@ from tasks.deidentify.text.person_cues import (
     WORD,
 )
 from tasks.deidentify.text.span import Span
-from tasks.deidentify.text.vocabulary import eponyms, given_names, is_clinical, is_known, is_name, surnames, words
+from tasks.deidentify.text.vocabulary import (
+    eponyms,
+    given_names,
+    is_clinical,
+    is_known,
+    is_listed_name,
+    is_name,
+    is_only_name,
+    surnames,
+    words,
+)
 
 # How far the surroundings vouch for a name: a shape alone; a cue; a title or a labelled field.
 _SHAPE, _CUED, _SURE = 0, 1, 2
@@ -41,6 +55,7 @@ def find_persons(text: Text) -> Iterator[Span]:
         if start is not None:
             yield _span(text, start, match.start())
     yield from _paired(text)
+    yield from _subjects(text)
 
 
 def _span(text: Text, start: int, end: int) -> Span:
@@ -52,7 +67,9 @@ def _titled(text: Text) -> Iterator[Span]:
         title, written = match["t"], text.original(*match.span("t"))
         if match.end() == match.end("t") and title.isascii():
             continue  # a word that begins like a title
-        if title in GUARDED_TITLES and not (
+        if title in ("oa", "pd", "drs") and written[:1].isupper() and _is_name_alone(text, match.end()):
+            pass
+        elif title in GUARDED_TITLES and not (
             match["dot"] and written[:1].isupper() and (len(written) == 1 or not written.isupper() or text.value.isupper())
         ):
             continue
@@ -70,12 +87,53 @@ def _announced(text: Text) -> Iterator[Span]:
         cue = low[match.start() : match.start("sep")].strip()
         marked = any(c in match["sep"] for c in ":=#")
         by = cue.endswith("by") and text.original(match.end(), match.end() + 1).islower()  # seen by kowaldrich
-        vouched = _SURE if (marked and cue not in WEAK_CUES) or by else _CUED
+        if cue in LISTED_ONLY and not marked and not _is_name_alone(text, match.end(), small=cue == "by"):
+            continue
+        sure = (marked and cue not in WEAK_CUES) or by or cue in SIGNATURES or _is_agent(text, cue, match.end())
+        vouched = _SURE if sure else _CUED
         end = _name_at(text, match.end(), vouched, listing=marked or cue.endswith("by"))
         if not end and (marked or "by" in cue or cue in ("tech", "initials", "initial", "rad", "gez", "vidiert", "mta", "mtra")):
             end = _initials_at(text, match.end())
         if end:
             yield _span(text, match.end(), end)
+
+
+def _is_name_alone(text: Text, at: int, *, small: bool = False) -> bool:
+    """Say whether the word at `at` is a listed name, or nothing that a vocabulary holds."""
+    match = WORD.match(text.low, at)
+    if match is None or len(match[0]) < 3 or is_clinical(match[0]):
+        return False
+    written = text.original(*match.span())
+    if written.islower():
+        return small and len(match[0]) > 4 and not is_known(match[0]) and match[0] not in eponyms()
+    strange = small or match[0] in words("english") or not is_known(match[0])
+    return written[:1].isupper() and (is_listed_name(match[0]) or (strange and not text.value.isupper()))
+
+
+def _subjects(text: Text) -> Iterator[Span]:
+    """Yield the names that begin a sentence and do what people do: `Fermi wants thin slices`."""
+    for match in WORD.finditer(text.low):
+        written = text.original(*match.span())
+        if len(match[0]) < 3 or not written[:1].isupper() or written.isupper() or is_clinical(match[0]) or match[0] in STOP:
+            continue
+        before = text.low[: match.start()].rstrip()
+        if (not before or before[-1] in ".;:!?-\n") and DOES.match(text.low, match.end()):
+            is_one = is_listed_name(match[0]) or (match[0] in eponyms() and match[0] not in words("english"))
+            if is_one or (len(match[0]) > 3 and not is_known(match[0])):
+                yield _span(text, match.start(), match.end())
+
+
+def _is_agent(text: Text, cue: str, at: int) -> bool:
+    """Say whether what follows `by` or a role is a name: a capital amid small letters whatever the word, a small one that nobody knows."""
+    word = WORD.match(text.low, at)
+    if word is None or (cue in WEAK_CUES and cue != "per") or is_clinical(word[0]):
+        return False
+    if text.original(*word.span()).islower():
+        return len(word[0]) > 3 + (cue != "per") and not is_known(word[0]) and word[0] not in eponyms()
+    if not text.original(*word.span())[:1].isupper():
+        return False
+    others = [m for m in WORD.finditer(text.low) if m.start() != word.start() and len(m[0]) > 2]
+    return sum(text.original(*m.span()).islower() for m in others) * 2 > len(others)
 
 
 def _name_at(text: Text, at: int, vouched: int, *, listing: bool = False) -> int:
@@ -118,7 +176,7 @@ def _continues_after_comma(text: Text, at: int, *, listing: bool) -> bool:
     word, written = match[0], text.original(*match.span())
     if (len(word) == 1 and written.isupper()) or word in given_names():
         return True
-    return listing and len(word) > 3 and written[:1].isupper() and not is_known(word) and word not in STOP
+    return listing and len(word) > 1 and written[:1].isupper() and not is_known(word) and word not in STOP
 
 
 def _may_be_name(match: re.Match[str], written: str, text: Text, vouched: int, *, after_name: bool) -> bool:
@@ -130,7 +188,7 @@ def _may_be_name(match: re.Match[str], written: str, text: Text, vouched: int, *
         return True
     if not written[:1].isupper():
         return (
-            vouched == _SURE
+            (vouched == _SURE or (after_name and vouched == _CUED and is_only_name(word)))
             and written.islower()
             and word not in eponyms()
             and ((len(word) > 3 and not is_known(word)) or _is_plain_name(word))
@@ -171,14 +229,16 @@ def _name_before(text: Text, end: int) -> int | None:
     """Return where the name begins that ends at `end` (a degree follows it)."""
     start: int | None = None
     last = end
+    plain = PLAIN_DEGREE.match(text.low, end) is not None and not text.value.isupper()
     for match in reversed(list(WORD.finditer(text.low, max(0, end - 60), end))[-4:]):
+        vouched = _SURE if plain and start is None and not is_clinical(match[0]) else _CUED
         between, written = text.low[match.end() : last], text.original(*match.span())
         if not re.fullmatch(r"\.?\s?|,\s?|\.,?\s?", between):
             break
         if len(match[0]) == 1:
             if not (written.isupper() and start is not None and between.startswith(".")):
                 break
-        elif match[0] in PARTICLES or not _may_be_name(match, written, text, _CUED, after_name=start is not None):
+        elif match[0] in PARTICLES or not _may_be_name(match, written, text, vouched, after_name=start is not None):
             break
         start = last = match.start()
     return start

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tasks.deidentify.text.fold import Text
 from tasks.deidentify.text.span import Span
-from tasks.deidentify.text.vocabulary import eponyms, is_clinical, is_name, words
+from tasks.deidentify.text.vocabulary import eponyms, is_clinical, is_known, is_name
 
 _TOKEN = re.compile(r"[^\W_]+")
 _MEASURE = re.compile(
@@ -24,7 +24,7 @@ def find_unknown(text: Text) -> Iterator[Span]:
         token = match[0]
         if len(token) == 1 or _MEASURE.fullmatch(token):
             continue
-        if token.isalpha() and (is_clinical(token) or token in eponyms() or (token in words("english") and not _named(token, text, match))):
+        if token.isalpha() and (is_clinical(token) or token in eponyms() or (is_known(token) and not _named(token, text, match))):
             continue
         pieces = re.findall(r"[^\W\d_]+|\d+", token)
         if len(pieces) > 1 and all(len(p) <= 5 if p.isdigit() else len(p) == 1 or is_clinical(p) for p in pieces):

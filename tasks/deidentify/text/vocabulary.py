@@ -33,8 +33,20 @@ def _beginnings() -> frozenset[str]:
 
 
 @cache
+def _listed() -> frozenset[str]:
+    """Return the words that are known as they stand: no forms are made of them, as are of the clinical words."""
+    return words("english") | words("uncommon") | words("diseases") | words("substances")
+
+
+@cache
 def given_names() -> frozenset[str]:
     return words("given_names")
+
+
+@cache
+def census_names() -> frozenset[str]:
+    """Return the less famous family and given names, none of them a word of another list."""
+    return words("census_names")
 
 
 @cache
@@ -69,7 +81,7 @@ _PREFIXES = (
 @lru_cache(maxsize=65536)
 def is_known(word: str) -> bool:
     """Say whether a folded word is clinical or general vocabulary, inflected or compounded forms included."""
-    return is_clinical(word) or word in words("english")
+    return word in _listed() or is_clinical(word)
 
 
 @lru_cache(maxsize=65536)
@@ -98,6 +110,11 @@ def is_name(word: str) -> bool:
     return word in given_names() or word in surnames()
 
 
+def is_listed_name(word: str) -> bool:
+    """Say whether a folded word is a name of any list, a word as well or not."""
+    return is_name(word) or word in census_names()
+
+
 def is_only_name(word: str) -> bool:
     """Say whether a folded word is a listed name and nothing else: no word, no eponym."""
-    return is_name(word) and word not in clinical() and word not in words("english") and word not in eponyms()
+    return is_listed_name(word) and word not in clinical() and word not in words("english") and word not in eponyms()
