@@ -68,6 +68,20 @@ def judge(
     return Judgement(verdict, table, records, tables.get("risk", _no_risk()))
 
 
+def with_block(judgement: Judgement, gate: str, measure: str, n: int, policy: Policy) -> Judgement:
+    """Return a judgement that a gate outside the suites blocks; of the rest, which may hold what leaked, nothing is kept."""
+    row = _row(policy, gate, "release", "", measure, "<= 0", "block", n)
+    verdict = Verdict(judgement.verdict.candidate_root, False, (f"{gate}: {measure} (block)",), policy.sha256, ())
+    return Judgement(verdict, pa.Table.from_pylist([_as_row(row)], schema=VERDICTS), (), _no_risk())
+
+
+def with_pass(judgement: Judgement, gate: str, measure: str, n: int, policy: Policy) -> Judgement:
+    """Return a judgement with the row of a gate outside the suites that passed; the verdict stays what it was."""
+    row = _as_row(_row(policy, gate, "release", "", measure, "<= 0", "pass", n))
+    table = pa.concat_tables([judgement.verdicts, pa.Table.from_pylist([row], schema=VERDICTS)])
+    return Judgement(judgement.verdict, table, judgement.records, judgement.risk)
+
+
 def _run_suites(tables: Mapping[str, pa.Table], policy: Policy, trouble: Mapping[str, str], docs: Path | None) -> tuple[SuiteRecord, ...]:
     try:
         context = open_context(docs)

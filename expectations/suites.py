@@ -17,6 +17,7 @@ from expectations.vocabulary import (
     ExpectStudiesToBeWhole,
 )
 from tasks.policy import Policy
+from tasks.policy.vocabulary import mandatory
 
 TEMPORAL = {"shift": "MODIFIED", "remove": "REMOVED", "keep": "UNMODIFIED"}
 UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "TransferSyntaxUID")
@@ -98,8 +99,13 @@ LEFTOVERS = {
     "T6": "The container is clean: preamble, meta, trailing bytes, bytes inside values",
     "T7": "No text can be read in the pixels that should not be there",
     "T10": "Every date was shifted, by the patient's one offset",
+    "U": "Nothing that makes an object useful was lost outside of what was removed",
     "T": "No other rule holds an object back",
 }
+
+
+JUDGED_ELSEWHERE = frozenset({"T", "T2", "T3", "T5", "T6", "T10", "X3", "U"})
+"""Gates that speak through findings or rows of objects, and need no measure of the whole candidate."""
 
 
 def leftovers_in_findings(_: Policy) -> list[Any]:
@@ -151,6 +157,12 @@ def risk_of_measures(_: Policy) -> list[Any]:
     """RISK: every measure was taken, and lies within its bounds."""
     return [
         gxe.ExpectTableRowCountToBeBetween(min_value=4, meta=_meta("K1", "block", "release"), description="Risk was measured"),
+        gxe.ExpectColumnDistinctValuesToContainSet(
+            column="gate",
+            value_set=sorted(mandatory() - JUDGED_ELSEWHERE),
+            meta=_meta("K", "block", "release"),
+            description="Every gate that must speak has spoken",
+        ),
         gxe.ExpectColumnValuesToNotBeNull(column="value", meta=_meta("K1", "block", "release"), description="Every measure has a value"),
         ExpectMeasuresToStayWithinTheirBounds(meta=_meta("K", "measure", "release"), description="Every measure lies within its bounds"),
     ]

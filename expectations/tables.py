@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.consistency.sisters import measure_sisters
 from tasks.model import Finding, Receipt
 from tasks.policy import Policy
 from tasks.policy.gates import GatePolicy
@@ -18,7 +19,7 @@ from tasks.risk import measure_risk
 from tasks.scan import hold_reason
 from tasks.scan.measures import measure_leftovers
 
-FINDING_GATES = ("T1", "T1x", "T2", "T3", "T5", "T6", "T7", "T10", "T")
+FINDING_GATES = ("T1", "T1x", "T2", "T3", "T5", "T6", "T7", "T10", "U", "T")
 SETTLED = ("no face", "defaced", "already defaced", "not applicable")
 RECEIPTS = pa.schema(
     [
@@ -48,6 +49,7 @@ def tables_to_judge(
             [
                 measure_risk(instances, policy.gates, earlier),
                 measure_leftovers(instances, findings, policy.gates),
+                measure_sisters(instances),
                 *([] if planned is None else [planned]),
             ]
         ),
@@ -112,6 +114,8 @@ def findings_to_judge(findings: pa.Table, instances: pa.Table, policy: GatePolic
 
 def _gate_of(rule: str) -> str:
     gate = rule.split(".", 1)[0]
+    if gate[:1] == "U" and gate[1:].isdigit():
+        return "U"
     return gate if gate in FINDING_GATES else "T"
 
 

@@ -6,10 +6,13 @@ What is measured is in `tasks/risk`, what is judged in `expectations`, what peop
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,18 +22,29 @@ from flows.session import Session
 from tasks import private
 from tasks.archive import open_archive
 from tasks.candidates import keep_docs, keep_judgement
-from tasks.model import Receipt, Status, StudyRef, Verdict
+from tasks.consistency.crosscheck import Crosscheck, cross_check, measure_crosscheck
+from tasks.consistency.second_look import read_again
+from tasks.consistency.sources import pull_again
+from tasks.model import Reason, Receipt, Status, StudyRef, Verdict
+from tasks.process import failed_receipt
 from tasks.publish.candidate import Candidate, freeze_candidate, read_table
 from tasks.publish.canonical import readable_json
-from tasks.registry import without_refused
+from tasks.publish.store import Store
+from tasks.registry import measure_consent, without_refused
 from tasks.risk import Suppression, plan_suppression
-from tasks.risk.balance import measure_balance
+from tasks.risk.balance import count_groups, measure_balance
 from tasks.risk.coarsen import coarsen_candidate, held_rows
 from tasks.risk.foresight import foresee_risk
 from tasks.risk.published import freeze_levels, read_earlier, read_frozen_levels
 from tasks.risk.words import measure_words, patients_with_refused_words, read_words, unread_words
+from tasks.scan.strangers import read_people, sweep_reports
 from tasks.schemas import FINDINGS, INSTANCES, RISK
 from tasks.value_rules import read_rules, refused_objects
+
+if TYPE_CHECKING:
+    from expectations.gate import Judgement
+
+OWN_REPORTS = "places in our own reports with a patient's values"
 
 
 def foresee(session: Session, asked: Sequence[StudyRef]) -> tuple[dict[str, Any], ...]:
@@ -50,31 +64,57 @@ def foresee(session: Session, asked: Sequence[StudyRef]) -> tuple[dict[str, Any]
     return (*foresight.rows(), held, {**unread, "within": foresight.unreadable == 0})
 
 
+def compare_with_archive(session: Session, asked: Sequence[StudyRef], receipts: Sequence[Receipt]) -> list[Receipt]:
+    """Pull a few studies a second time (I1, I2); what differs was damaged on its way, and is left for the next run as failed."""
+    archive = open_archive(session.spec.archive, session.rules.secret, session.index_folder)
+    share = session.rules.policy.gates.second_pull_share
+    differing = pull_again(archive, asked, receipts, session.private, share, session.rules.secret, session.scratch)
+    refs = {ref.study_key: ref for ref in asked}
+    settled = []
+    for receipt in receipts:
+        if receipt.study_key in differing:
+            receipt = failed_receipt(refs[receipt.study_key], receipt.work_id, Reason.PULL_FAILED, "second pull differs")
+            private.put_receipt(session.private, receipt)
+        settled.append(receipt)
+    return settled
+
+
 def assemble(session: Session, receipts: Sequence[Receipt]) -> tuple[Candidate | None, int]:
     """Gather the released objects of all receipts into a frozen candidate; return it with the number of patients held back.
 
     None when nothing is left to release.
     """
-    cohort, found = [INSTANCES.empty_table()], [FINDINGS.empty_table()]
-    released = {r.study_key for r in receipts if r.status is Status.RELEASED}
-    for receipt in receipts:
-        cohort.append(private.get_table(session.private, private.instances_key(receipt.study_key), INSTANCES))
-        if receipt.study_key in released:
-            found.append(private.get_table(session.private, private.findings_key(receipt.study_key), FINDINGS))
-    everybody = pa.concat_tables(cohort)
-    of_released = pc.is_in(everybody["study_key"], value_set=pa.array(sorted(released), pa.string()))
+    everybody, findings = _tables_of(session, receipts)
+    released = pa.array(sorted(r.study_key for r in receipts if r.status is Status.RELEASED), pa.string())
+    of_released = pc.is_in(everybody["study_key"], value_set=released)
     table = everybody.filter(pc.and_(of_released, pc.equal(everybody["status"], Status.RELEASED.value)))
     table = without_refused(table, session.private, session.spec.cohort)
     if table.num_rows == 0:
         return None, 0
-    kept, plan = plan_candidate(session, table)
-    if kept.num_rows == 0:
-        return None, len(plan.held_patient_ids)
-    findings = pa.concat_tables(found)
+    ledger = sorted({*private.get_receipts_index(session.private), *(r.study_key for r in receipts)})
+    found = cross_check(session.private, everybody, findings, ledger)
+    clean = held_rows(table, frozenset().union(*found.held_back().values()))
+    kept, plan = plan_candidate(session, clean) if clean.num_rows else (clean, None)
+    if plan is None or kept.num_rows == 0:
+        return None, len(plan.held_patient_ids) if plan else 0
     findings = findings.filter(pc.is_in(findings["sop_instance_uid"], value_set=kept["SOPInstanceUID"].combine_chunks()))
     candidate = freeze_candidate(session.private, session.spec.dataset, session.rules.policy, kept, findings)
-    keep_plan(session, candidate, plan, everybody, kept)
+    keep_plan(session, candidate, plan, everybody, kept, found, _outside(receipts))
     return candidate, len(plan.held_patient_ids)
+
+
+def _tables_of(session: Session, receipts: Sequence[Receipt]) -> tuple[pa.Table, pa.Table]:
+    """Return INSTANCES and FINDINGS of everything that was written for these receipts, whatever became of it."""
+    written, found = [INSTANCES.empty_table()], [FINDINGS.empty_table()]
+    for receipt in receipts:
+        written.append(private.get_table(session.private, private.instances_key(receipt.study_key), INSTANCES))
+        if receipt.finding_count or receipt.status is Status.RELEASED:
+            found.append(private.get_table(session.private, private.findings_key(receipt.study_key), FINDINGS))
+    return pa.concat_tables(written), pa.concat_tables(found)
+
+
+def _outside(receipts: Sequence[Receipt]) -> int:
+    return sum(n for r in receipts for _, reason, n in r.outcomes if reason == Reason.OUTSIDE_COHORT)
 
 
 def plan_candidate(session: Session, released: pa.Table) -> tuple[pa.Table, Suppression]:
@@ -95,18 +135,32 @@ def plan_candidate(session: Session, released: pa.Table) -> tuple[pa.Table, Supp
     return kept, plan
 
 
-def keep_plan(session: Session, candidate: Candidate, plan: Suppression, cohort: pa.Table, kept: pa.Table) -> None:
-    """Write the plan beside its candidate: levels, how many were held back, what that did to groups, and which words to read.
+def keep_plan(
+    session: Session, candidate: Candidate, plan: Suppression, cohort: pa.Table, kept: pa.Table, found: Crosscheck, outside: int
+) -> None:
+    """Write the plan beside its candidate: levels, who was held back by what, what that did to groups, and which words to read.
 
-    `cohort`: INSTANCES of every study asked for, whatever became of it.
+    `cohort`: INSTANCES of every study asked for, whatever became of it; `outside`: objects that came uncalled for.
     """
     gates = session.rules.policy.gates
     words = read_words(session.private, kept, gates)
     unread = unread_words(words, read_rules(session.private, session.rules.secret), gates)
-    measures = pa.concat_tables([plan.measures, measure_balance(cohort, kept, gates), measure_words(unread, gates)])
+    measures = pa.concat_tables(
+        [
+            plan.measures,
+            measure_balance(cohort, kept, gates),
+            measure_words(unread, gates),
+            measure_crosscheck(found, kept, gates, outside),
+            read_again(session.private, kept, gates, session.rules.secret, session.scratch),
+            measure_consent(kept, session.private, session.spec.cohort),
+        ]
+    )
+    held = {"K1": frozenset(plan.held_patient_ids), **found.held_back()}
     about = {
         "levels": dict(plan.levels),
         "held_patients": len(plan.held_patient_ids),
+        "held_by_gate": {gate: len(patients) for gate, patients in sorted(held.items())},
+        "groups": {facet: [asdict(g) for g in groups] for facet, groups in count_groups(cohort, kept).items()},
         "reached": plan.reached,
         "measures": measures.to_pylist(),
     }
@@ -116,23 +170,55 @@ def keep_plan(session: Session, candidate: Candidate, plan: Suppression, cohort:
 
 def judge_candidate(session: Session, candidate: Candidate, receipts: Sequence[Receipt]) -> tuple[Verdict, pa.Table]:
     """Run the great-expectations suites over the frozen tables; whatever cannot be judged is held. Keeps verdict and report."""
-    from expectations.gate import judge
+    from expectations.gate import judge, with_block, with_pass
     from tasks.report import write_report
 
     instances, findings = (read_table(session.private, candidate, name) for name in ("instances", "findings"))
     planned = _plan(session, candidate)
     measures = pa.Table.from_pylist(planned["measures"], schema=RISK) if planned else None
     earlier = read_earlier(session.public)
+    policy, store = session.rules.policy, session.private
+    people = sorted({*private.get_receipts_index(store), *(r.study_key for r in receipts)})
     with tempfile.TemporaryDirectory(prefix="sallyport-docs-") as folder:
         docs = Path(folder)
-        judgement = judge(instances, findings, receipts, session.rules.policy, candidate.root, earlier, planned=measures, docs=docs)
-        keep_docs(session.private, candidate.candidate_id, docs)
+        judgement = judge(instances, findings, receipts, policy, candidate.root, earlier, planned=measures, docs=docs)
+        # PRIVACY: what we say about a candidate is searched before any of it is kept (T9, tests/leaks/test_own_reports.py).
+        leaks = sweep_reports(reports_of(judgement, docs), read_people(store, people))
+        if leaks:
+            judgement = with_block(judgement, "T9", OWN_REPORTS, len(leaks), policy)
+            shutil.rmtree(docs)
+            docs.mkdir()
+        else:
+            judgement = with_pass(judgement, "T9", OWN_REPORTS, len(people), policy)
+        keep_docs(store, candidate.candidate_id, docs)
+    _keep(session, candidate, judgement)
+    page = write_report(
+        store, candidate.candidate_id, receipts, policy, read_rules(store, session.rules.secret), sweep=partial(_sweep, store, people)
+    )
+    if page is None:
+        judgement = with_block(judgement, "T9", OWN_REPORTS, 1, policy)
+        _keep(session, candidate, judgement)
+    return judgement.verdict, judgement.verdicts
+
+
+def reports_of(judgement: Judgement, docs: Path) -> dict[str, bytes]:
+    """Return everything that says something about a candidate: Data Docs, suite records, verdicts and measures, by value-free names."""
+    pages = sorted(p for p in docs.rglob("*") if p.suffix == ".html")
+    return {
+        **{f"page {number} of the Data Docs": page.read_bytes() for number, page in enumerate(pages)},
+        "suites": json.dumps([r.as_dict() for r in judgement.records], ensure_ascii=False).encode(),
+        "verdicts": json.dumps([*judgement.verdicts.to_pylist(), *judgement.verdict.reasons], ensure_ascii=False).encode(),
+        "measures": json.dumps(judgement.risk.to_pylist(), ensure_ascii=False).encode(),
+    }
+
+
+def _sweep(store: Store, people: Sequence[str], texts: Mapping[str, bytes]) -> bool:
+    return bool(sweep_reports(texts, read_people(store, people)))
+
+
+def _keep(session: Session, candidate: Candidate, judgement: Judgement) -> None:
     suites = [record.as_dict() for record in judgement.records]
-    verdict, verdicts = judgement.verdict, judgement.verdicts
-    keep_judgement(session.private, candidate.candidate_id, verdict, verdicts, judgement.risk, suites, this_operator())
-    rules = read_rules(session.private, session.rules.secret)
-    write_report(session.private, candidate.candidate_id, receipts, session.rules.policy, rules)
-    return verdict, verdicts
+    keep_judgement(session.private, candidate.candidate_id, judgement.verdict, judgement.verdicts, judgement.risk, suites, this_operator())
 
 
 def keep_levels(session: Session, candidate: Candidate) -> None:

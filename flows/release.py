@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows import artifacts, workers
-from flows.gates import assemble, foresee, judge_candidate, keep_levels
+from flows.gates import assemble, compare_with_archive, foresee, judge_candidate, keep_levels
 from flows.review import settle_candidate
 from flows.session import Session, broken_machine, open_session
 from flows.summary import ReleaseSummary, summarise
@@ -89,7 +89,7 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
             workers.check_engines(client)
             for start in range(0, len(todo), _SHARD):
                 fresh += stage["process"](session, client, todo[start : start + _SHARD], start, len(todo))
-    receipts = reconcile(asked, [*withdrawn, *done, *fresh])
+    receipts = stage["compare"](session, asked, reconcile(asked, [*withdrawn, *done, *fresh]))
     private.put_receipts_index(session.private, {**known, **{r.study_key: r for r in receipts}}.values())
     artifacts.receipts_table(receipts)
     absent = still_released(session, asked, known, whole_cohort=study_keys is None)
@@ -127,6 +127,7 @@ def _stages() -> dict[str, Callable[..., Any]]:
         "find": stage(find_studies, "find studies"),
         "foresee": stage(foresee, "measure before pulling"),
         "process": stage(process_shard, "process studies"),
+        "compare": stage(compare_with_archive, "compare with the archive"),
         "assemble": stage(assemble, "assemble candidate"),
         "judge": stage(judge_candidate, "judge candidate"),
         "publish": stage(publish, "publish", retries=2),

@@ -47,6 +47,15 @@ def findings_key(study_key: str) -> str:
     return f"quarantine/findings/{study_key}.parquet"
 
 
+def evidence_key(study_key: str) -> str:
+    return f"quarantine/evidence/{study_key}.parquet"
+
+
+def identities_key(study_key: str) -> str:
+    """Identified values, for the searches over whole candidates (T1x, T9): they never leave the vault."""
+    return f"vault/identities/{study_key}.parquet"
+
+
 def object_key(sha256: str) -> str:
     return f"quarantine/objects/{sha256[:2]}/{sha256}.dcm"
 

@@ -60,11 +60,20 @@ class CleanObject:
         return None if isinstance(row, Reason) else row
 
 
-def clean_study(files: Sequence[PulledFile], rules: Rules, scratch: Path, last_study_date: str = "") -> Iterator[CleanObject]:
+def clean_study(
+    files: Sequence[PulledFile],
+    rules: Rules,
+    scratch: Path,
+    last_study_date: str = "",
+    *,
+    learn: Callable[[scan.SourceIdentity], None] | None = None,
+    spoil: Callable[[Path], None] | None = None,
+) -> Iterator[CleanObject]:
     """De-identify the pulled objects of one study, one series in memory at a time; every file comes out exactly once.
 
-    Raises OSError when the machine fails (disk) and ReleaseError when an engine is absent; anything else that goes wrong
-    with an object is a reason in its outcome.
+    `learn` is told the source's identity, for the searches over whole candidates. `spoil` changes every written object before it
+    is searched: a canary must be caught. Raises OSError when the machine fails (disk) and ReleaseError when an engine is absent;
+    anything else that goes wrong with an object is a reason in its outcome.
     """
     policy = rules.policy
     intake = examine_files(files, policy.headers.max_nesting)
@@ -74,12 +83,14 @@ def clean_study(files: Sequence[PulledFile], rules: Rules, scratch: Path, last_s
         return
     context = deidentify.study_context(intake, policy.headers, rules.secret, rules.dataset, rules.aliases, last_study_date)
     identity = _answer(lambda: scan.collect_identity([f.file for s in intake.series for f in s.files]), Reason.SCAN_FAILED)
+    if learn is not None and identity is not None:
+        learn(identity)
     plan = _answer(lambda: deface.plan_faces(intake.series, policy.faces), Reason.FACE_NOT_EXAMINED)
     pairs = utility.StudyPairs()
     folder = scratch / "clean"
     folder.mkdir(exist_ok=True)
     for series in intake.series:
-        yield from _clean_series(series, context, identity, plan, pairs, policy, folder)
+        yield from _clean_series(series, context, identity, plan, pairs, policy, folder, spoil)
 
 
 def _clean_series(
@@ -90,6 +101,7 @@ def _clean_series(
     pairs: utility.StudyPairs,
     policy: Policy,
     folder: Path,
+    spoil: Callable[[Path], None] | None,
 ) -> Iterator[CleanObject]:
     sources: list[SourceFile] = []
     instances: list[Instance] = []
@@ -106,6 +118,8 @@ def _clean_series(
     for path, text, face in zip(written, texts, faces, strict=True):
         deidentify.write_object(deidentify.declare(face.instance, text, face, context), path)
     texts, faces = _look_again(written, texts, faces, plan, policy, context)
+    for path in written if spoil else ():
+        spoil(path)  # type: ignore[misc]  # asked for
     for source, path, text, face in zip(sources, written, texts, faces, strict=True):
         leftovers, reason = _scan_stage(source, path, text, face, identity, pairs, policy)
         reason = text.reason or face.reason or reason

@@ -22,6 +22,8 @@ from tasks.archive.credentials import read_credential
 from tasks.archive_spec import SqlRegistry
 from tasks.errors import HeldError, UsageError
 from tasks.publish.store import Store
+from tasks.publish.suppression import without_withdrawn
+from tasks.risk.measures import Measure, as_risk_table
 from tasks.schemas import CROSSWALK
 from tasks.spec import Cohort
 
@@ -103,6 +105,19 @@ def check_consent(instances: pa.Table, store: Store, cohort: Cohort) -> None:
     """Read the registries once more, right before publishing. Raises HeldError when somebody in the candidate is refused."""
     if without_refused(instances, store, cohort).num_rows != instances.num_rows:
         raise HeldError("publish", "a patient of the candidate opted out since it was judged", "run the release again")
+
+
+def measure_consent(instances: pa.Table, store: Store, cohort: Cohort) -> pa.Table:
+    """Return the C2 and C3 rows of a candidate: objects of patients who may not be released, and objects that were withdrawn."""
+    refused = instances.num_rows - without_refused(instances, store, cohort).num_rows
+    withdrawn = instances.num_rows - without_withdrawn(store, instances).num_rows
+    patients = len(pc.unique(instances["PatientID"]))
+    return as_risk_table(
+        [
+            Measure("C2", "objects of patients who opted out or did not consent", refused, patients, "block", at_most=0),
+            Measure("C3", "objects that were withdrawn", withdrawn, patients, "block", at_most=0),
+        ]
+    )
 
 
 def _broad(issuer: str, patient_id: str) -> Row:

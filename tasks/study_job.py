@@ -19,13 +19,18 @@ from typing import Any
 
 from tasks import pixels, private
 from tasks.archive import open_archive
+from tasks.canaries import is_canary, make_canary, spoil_canary
+from tasks.consistency.evidence import StudyEvidence
 from tasks.errors import ReleaseError
 from tasks.model import Finding, InstanceOutcome, Reason, Receipt, Status, StudyRef
-from tasks.process import Rules, clean_study, count_outcomes, failed_receipt, failure_of, gravest
+from tasks.process import CleanObject, Rules, clean_study, count_outcomes, failed_receipt, failure_of, gravest
 from tasks.publish.store import Store, open_store
+from tasks.scan import SourceIdentity
+from tasks.scan.strangers import identity_rows
 from tasks.spec import Archive as ArchiveSpec
 
 _WATCHDOG_EXIT = 75  # EX_TEMPFAIL: the nanny restarts the worker
+_EVIDENCE = "evidence/1"  # what is noted beside the objects: with another form, studies are processed again
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ def work_id(ref: StudyRef, rules: Rules) -> str:
     """Return the digest of the work that this study needs under these rules."""
     cap = ref.patient_last_study_date  # decides whether earlier ages are capped
     aliases = rules.secret.digest("aliases", *(part for pair in sorted(rules.aliases.items()) for side in pair for part in side)).hex()
-    more = (rules.dataset, rules.secret.digest("timeline", cap).hex(), aliases)
+    more = (_EVIDENCE, rules.dataset, rules.secret.digest("timeline", cap).hex(), aliases)
     return private.work_id(ref.fingerprint, rules.policy.sha256, software_version(), rules.secret.key_id, *more)
 
 
@@ -93,19 +98,23 @@ def process_study(ref: StudyRef, job: Job) -> Receipt:
 
 
 def _process(ref: StudyRef, work: str, job: Job, store: Store, folder: Path) -> Receipt:
-    archive = open_archive(job.archive, job.rules.secret, Path(job.index_folder))
     source = folder / "source"
     source.mkdir()
+    canary = is_canary(ref)
     try:
-        files = archive.pull_study(ref, source)
+        archive = open_archive(job.archive, job.rules.secret, Path(job.index_folder))
+        files = make_canary(ref, job.rules.secret, source) if canary else archive.pull_study(ref, source)
     except ReleaseError as error:
         return failed_receipt(ref, work, Reason.PULL_FAILED, type(error).__name__)
+    evidence = StudyEvidence(ref.study_key, files, job.rules.secret)
+    identities: list[SourceIdentity] = []
     outcomes: list[InstanceOutcome] = []
     rows: list[Mapping[str, Any]] = []
     findings: list[Finding] = []
     released_bytes = 0
     details: set[str] = set()
-    for done in clean_study(files, job.rules, folder, ref.patient_last_study_date):
+    spoil = spoil_canary(ref, job.rules.secret) if canary else None
+    for done in clean_study(files, job.rules, folder, ref.patient_last_study_date, learn=identities.append, spoil=spoil):
         outcome = done.outcome
         if outcome.source_series_instance_uid in ref.withdrawn_series:
             # PRIVACY: the rest of the study is taken again, a withdrawn series is not kept again: tests/flows/test_withdrawn.py.
@@ -123,6 +132,7 @@ def _process(ref: StudyRef, work: str, job: Job, store: Store, folder: Path) -> 
             if store.size(row["quarantine_key"]) != row["size_bytes"]:
                 store.put(row["quarantine_key"], done.path)
             rows.append(row)
+            evidence.add(done.path, row, _rewritten_from(done))
             if outcome.status is Status.RELEASED:
                 released_bytes += row["size_bytes"]
         if done.path is not None:
@@ -131,6 +141,10 @@ def _process(ref: StudyRef, work: str, job: Job, store: Store, folder: Path) -> 
     if len(outcomes) < max(ref.instance_count, len(files)):
         missing = max(ref.instance_count, len(files)) - len(outcomes)
         outcomes.extend(InstanceOutcome("", Reason.PULL_FAILED.status, Reason.PULL_FAILED) for _ in range(missing))
+    people = [identity_rows(identity, (o.patient_id for o in outcomes if o.patient_id)) for identity in identities]
+    if people:
+        private.put_table(store, private.identities_key(ref.study_key), people[0])
+    private.put_table(store, private.evidence_key(ref.study_key), evidence.table())
     private.put_study(store, ref.study_key, rows, findings, outcomes)
     status, reason = gravest(outcomes)
     return Receipt(
@@ -145,6 +159,12 @@ def _process(ref: StudyRef, work: str, job: Job, store: Store, folder: Path) -> 
         len(findings),
         detail=",".join(sorted(details)),
     )
+
+
+def _rewritten_from(done: CleanObject) -> Path | None:
+    """Return the source of an object whose pixels were rewritten: a copy of it may have been rewritten otherwise."""
+    rewritten = (done.pixels is not None and done.pixels.blanked_regions > 0) or (done.face is not None and bool(done.face.method))
+    return done.face.instance.source.path if rewritten and done.face is not None else None
 
 
 @contextmanager

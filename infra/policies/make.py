@@ -19,14 +19,17 @@ ROLES: dict[str, dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]]
     # role: {side: ((actions, key patterns), ...)}; what is not listed is denied
     "worker": {
         "private": (
-            (("s3:GetObject", "s3:PutObject"), ("quarantine/*", "vault/crosswalk/*", "vault/receipts/*", "vault/receipts.parquet")),
+            (
+                ("s3:GetObject", "s3:PutObject"),
+                ("quarantine/*", "vault/crosswalk/*", "vault/identities/*", "vault/receipts/*", "vault/receipts.parquet"),
+            ),
             (LIST, ()),
         ),
     },
     "publisher": {
         "private": (
             (READ, ("quarantine/*", "candidates/*", "vault/*")),
-            (("s3:PutObject",), ("candidates/*", "vault/audit/*", "vault/keys/*")),
+            (("s3:PutObject",), ("candidates/*", "vault/audit/*", "vault/keys/*", "vault/second_pulls.json", "vault/read_again.json")),
             (LIST, ()),
         ),
         "public": (

@@ -14,9 +14,14 @@ from tasks.scan.walk import Walk
 from tasks.secret import Secret
 
 LEDGER = pa.schema(
-    [pa.field("PatientID", pa.string(), nullable=False), pa.field("SOPInstanceUID", pa.string()), pa.field("pixel_digest", pa.string())]
+    [
+        pa.field("PatientID", pa.string(), nullable=False),
+        pa.field("SOPInstanceUID", pa.string()),
+        pa.field("pixel_digest", pa.string()),
+        pa.field("source_pixel_digest", pa.string()),
+    ]
 )
-"""Private: one row per object of every release and candidate."""
+"""Private: one row per object that was ever written, whatever became of it."""
 _FLAT = 4  # distinct byte values: an empty slice, a mask of nothing
 
 
@@ -35,11 +40,22 @@ def pixel_digest(walk: Walk, secret: Secret) -> str | None:
     return digest.hexdigest() if len(values) > _FLAT else None
 
 
-def measure_copies(ledger: pa.Table) -> pa.Table:
-    """Return the I4 row: digests that more than one patient has (LEDGER)."""
+def sharing_patients(ledger: pa.Table) -> frozenset[str]:
+    """Return the patients who have pixels in common with another one, before or after pixels were rewritten (LEDGER)."""
     import pyarrow.compute as pc
 
-    known = ledger.filter(pc.is_valid(ledger["pixel_digest"]))
-    counted = known.group_by("pixel_digest").aggregate([("PatientID", "count_distinct")])
-    shared = counted.filter(pc.greater(counted["PatientID_count_distinct"], 1)).num_rows
-    return as_risk_table([Measure("I4", "pixels that more than one patient has", shared, ledger.num_rows, "block", at_most=0)])
+    patients = pa.concat_arrays([ledger["PatientID"].combine_chunks()] * 2)
+    digests = pa.concat_arrays([ledger[c].combine_chunks() for c in ("pixel_digest", "source_pixel_digest")])
+    known = pa.table({"PatientID": patients, "digest": digests}).filter(pc.is_valid(digests))
+    counted = known.group_by("digest").aggregate([("PatientID", "count_distinct")])
+    shared = counted.filter(pc.greater(counted["PatientID_count_distinct"], 1))["digest"]
+    return frozenset(known.filter(pc.is_in(known["digest"], value_set=shared.combine_chunks()))["PatientID"].to_pylist())
+
+
+def measure_copies(ledger: pa.Table, patients: frozenset[str] | None = None, at_most: int = 0) -> pa.Table:
+    """Return the I4 row: patients (of these, or of all) whose pixels another patient of the ledger has too."""
+    shared = sharing_patients(ledger)
+    concerned = shared if patients is None else shared & patients
+    return as_risk_table(
+        [Measure("I4", "patients whose pixels another patient has too", len(concerned), ledger.num_rows, "block", at_most=at_most)]
+    )

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+Asks = Literal["info", "ask", "block"]
 Role = Literal["identity", "quasi", "rare", "sensitive", "interval", "text", "technical", "declared", "derived"]
 
 OPEN_TIER_K = 11
@@ -64,6 +65,27 @@ class GatePolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    leaking_share: float = Field(
+        0.001, ge=0, le=1, description="T1: share of objects that kept a value of their own patient; above it nothing is released"
+    )
+    strangers: int = Field(0, ge=0, description="T1x: places in the candidate that hold another patient's name or number")
+    copied: int = Field(0, ge=0, description="I4: patients of the candidate whose pixels another patient has too")
+    second_pull_share: float = Field(
+        0.01, ge=0, le=1, description="I1, I2: share of pulled studies that are pulled a second time and compared; at least one"
+    )
+    read_again_share: float = Field(0.01, ge=0, le=1, description="T7: share of the candidate's objects whose pixels are read once more")
+    read_again_least: int = Field(4, ge=1, description="T7: objects that are read once more, at least")
+    read_again_most: int = Field(300, ge=1, description="T7: objects that are read once more, at most")
+    alike: Asks | None = Field(
+        None, description="P1: what a pair of series that looks like one person under two pseudonyms means; ask, or info where k is 1"
+    )
+    alike_correlation: float = Field(0.8, gt=0, le=1, description="P1: correlation above which two series look like one person")
+    implausible: Asks | None = Field(
+        None, description="I5: what a series that is not what its header says means; ask, or info where k is 1"
+    )
+    pulled_studies: int | None = Field(None, ge=1, description="I7: studies that one run may pull; above it nothing is pulled")
+    outside_objects: int = Field(0, ge=0, description="I7: objects that came and belong to another study than was asked for")
+    canaries: int = Field(0, ge=0, le=100, description="Made patients that every run takes along and the gates must hold")
     k: int = Field(OPEN_TIER_K, ge=1, description="K1: smallest number of distinct patients that share their quasi-identifiers")
     average_risk: float | None = Field(None, gt=0, le=1, description="K2: classes divided by patients, at most; follows k")
     max_suppressed: float = Field(0.05, ge=0, le=1, description="K1: share of patients that may be held back to reach k")
@@ -90,7 +112,7 @@ class GatePolicy(BaseModel):
     opt_out_hours: float = Field(24, gt=0, description="C2: oldest reading of the opt-out registry at commit")
     four_eyes: bool = Field(True, description="Who ran the release may not approve it")
     approval_days: int = Field(7, ge=1, le=90, description="Days after which an approval expires")
-    rare_words: Literal["info", "ask", "block"] = Field("info", description="T4: what such a word means while nobody has read it")
+    rare_words: Asks = Field("info", description="T4: what such a word means while nobody has read it")
     columns: dict[str, ColumnRole] = Field(
         default_factory=dict, validate_default=True, description="Roles that differ from the shipped table; every published column has one"
     )
@@ -108,6 +130,16 @@ class GatePolicy(BaseModel):
         if self.k >= STRICT_TIER_K:
             return 0.02
         return 0.05 if self.k >= OPEN_TIER_K else 1 / self.k
+
+    @property
+    def alike_means(self) -> Asks:
+        """P1's action: as written, else a person is asked, but for data whose crowds of one are released on purpose."""
+        return self.alike or ("info" if self.k == 1 else "ask")
+
+    @property
+    def implausible_means(self) -> Asks:
+        """I5's action, like P1's."""
+        return self.implausible or ("info" if self.k == 1 else "ask")
 
     @property
     def interval_crowd_at_least(self) -> int:

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydicom.dataset import Dataset
-
 from tasks.errors import ReleaseError
 from tasks.model import FaceOutcome, Instance, PixelOutcome, PulledFile
 from tasks.policy import Policy
 from tasks.sample import SamplePatient
 from tasks.sample import objects as made
+from tasks.sample.archive import write_object
 from tasks.scan import SourceIdentity, collect_identity
 from tasks.secret import Secret
 
@@ -89,7 +88,7 @@ def _specimens_of(patient: SamplePatient, folder: Path, policy: Policy, secret: 
     files = []
     for index, dataset in enumerate(made.ct_series(patient, count)):
         path = folder / f"source-{index}"
-        _save(dataset, path)
+        write_object(dataset, path)
         files.append(PulledFile(path, path.name, path.stat().st_size))
     intake = examine_files(files, policy.headers.max_nesting)
     context = deidentify.study_context(intake, policy.headers, secret, "specimens", {}, "")
@@ -104,10 +103,3 @@ def _specimens_of(patient: SamplePatient, folder: Path, policy: Policy, secret: 
             path = folder / f"{declared.sop_instance_uid}.dcm"
             deidentify.write_object(declared, path)
             yield Specimen(patient, source.file.path, path, identity, declared.sop_instance_uid, str(declared.dataset.PatientID))
-
-
-def _save(dataset: Dataset, path: Path) -> None:
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    dataset.preamble = b"\0" * 128
-    dataset.save_as(path, enforce_file_format=True)

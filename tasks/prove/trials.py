@@ -98,9 +98,9 @@ def try_strangers(specimens: Sequence[Specimen], n: int, policy: Policy, scratch
         chance = random.Random(f"stranger {number}")
         other = chance.choice([s for s in specimens if s.patient_id != specimen.patient_id] or [specimen])
         path = planted_copy(specimen, partial(_of_stranger, other), chance, scratch)
-        caught += bool(find_others(read_walk(path), index, specimen.patient_id, ""))
+        caught += bool(find_others(read_walk(path), index, specimen.patient_id, specimen.identity, ""))
     yield Proof("T1x", "somebody else's values", n, caught, USUAL)
-    alarms = sum(bool(find_others(read_walk(s.written), index, s.patient_id, "")) for s in specimens)
+    alarms = sum(bool(find_others(read_walk(s.written), index, s.patient_id, s.identity, "")) for s in specimens)
     yield Proof("T1x", "clean objects", len(specimens), alarms, ALLOWED_PER_1000)
 
 

@@ -51,9 +51,26 @@ def _shrink_study(private: Store, study_key: str, gone: set[str] | frozenset[str
             purge(private, [findings_key])
             named = pc.is_in(findings["sop_instance_uid"], value_set=hit["SOPInstanceUID"].combine_chunks())
             _write(private, findings_key, findings.filter(pc.invert(named)))
+        _shrink_evidence(private, study_key, frozenset(hit["SeriesInstanceUID"].to_pylist()), frozenset(hit["SOPInstanceUID"].to_pylist()))
     else:
-        keys.add(findings_key)
+        keys |= {findings_key, private_side.evidence_key(study_key)}
     return keys
+
+
+def _shrink_evidence(private: Store, study_key: str, series: frozenset[str], objects: frozenset[str]) -> None:
+    """Take the withdrawn objects out of what workers noted of a study: small pictures and texts tell of them too."""
+    from tasks.consistency.evidence import EVIDENCE
+
+    key = private_side.evidence_key(study_key)
+    table = _read(private, key, EVIDENCE)
+    if table is None:
+        return
+    rows = []
+    for row in table.to_pylist():
+        kept = {name: [e for e in row[name] or () if e["SOPInstanceUID"] not in objects] for name in ("objects", "texts")}
+        rows.append({**row, **kept, "pictures": [p for p in row["pictures"] or () if p["SeriesInstanceUID"] not in series]})
+    purge(private, [key])
+    _write(private, key, pa.Table.from_pylist(rows, schema=EVIDENCE))
 
 
 def _account(private: Store, study_key: str, scope: Scope) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tasks.candidates import read_candidate_table, read_judged
 from tasks.model import Receipt
@@ -16,13 +16,26 @@ from tasks.report.thumbnails import make_thumbnails
 from tasks.value_rules import ValueRules
 
 
-def write_report(private: Store, candidate_id: str, receipts: Sequence[Receipt], policy: Policy, rules: ValueRules | None = None) -> str:
-    """Write `candidates/<id>/report.html` and `values.csv`; return the report's key. The candidate must have been judged."""
+def write_report(
+    private: Store,
+    candidate_id: str,
+    receipts: Sequence[Receipt],
+    policy: Policy,
+    rules: ValueRules | None = None,
+    sweep: Callable[[Mapping[str, bytes]], bool] = lambda _texts: False,
+) -> str | None:
+    """Write `candidates/<id>/report.html` and `values.csv`; return the report's key. The candidate must have been judged.
+
+    `sweep` says whether these texts hold somebody's identifier; then nothing is written, and None is returned (T9).
+    """
     page = render_report(private, candidate_id, receipts, policy, rules)
     key = f"candidates/{candidate_id}/report.html"
     values = [(v.column, v.value, v.patients, v.objects, v.decided or "") for v in page.facts.values]
-    private.put(f"candidates/{candidate_id}/values.csv", csv_table(("column", "value", "patients", "objects", "decided"), values))
-    private.put(key, render_page(page).encode())
+    table, html = csv_table(("column", "value", "patients", "objects", "decided"), values), render_page(page).encode()
+    if sweep({"report": html, "values": table}):
+        return None
+    private.put(f"candidates/{candidate_id}/values.csv", table)
+    private.put(key, html)
     return key
 
 

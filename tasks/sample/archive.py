@@ -39,7 +39,7 @@ def make_archive(folder: Path, patients: tuple[SamplePatient, ...] = PATIENTS) -
         if number == 1:
             made.append(objects.encapsulated_pdf(patient))
         for index, dataset in enumerate(made):
-            _write(dataset, place / f"IM{index:05d}")
+            write_object(dataset, place / f"IM{index:05d}")
         count += len(made)
     return SampleArchive(folder, count + _odd_files(folder, patients[0]), patients)
 
@@ -63,7 +63,8 @@ def _odd_files(folder: Path, patient: SamplePatient) -> int:
     return count + 4
 
 
-def _write(dataset: Dataset, path: Path) -> None:
+def write_object(dataset: Dataset, path: Path) -> None:
+    """Write a made object as a DICOM file (PS3.10)."""
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.preamble = b"\0" * 128

@@ -1,31 +1,36 @@
-"""Is somebody else's identity in an object (T1x)? One automaton over every identifier of the archive's slice.
+"""Is somebody else's identity in a text (T1x)? One automaton over every identifier of some people of the archive's slice.
 
-One part of a name proves nothing among thousands of people: two parts of the same person, or one long id, do.
+One part of a name proves nothing among thousands of people: two parts of the same person side by side, or one long id, do.
+Which texts are asked, and how a large slice is taken piece by piece, is `strangers`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from tasks.model import Finding
 from tasks.scan.identity import SourceIdentity
 from tasks.scan.needles import Guard, name_parts
 from tasks.scan.search import printable_runs
-from tasks.scan.texts import stands_alone
+from tasks.scan.texts import NUMBERS, WITHOUT_WORDS, stands_alone
 from tasks.scan.vocabulary import fold, technical_words
 from tasks.scan.walk import Walk
 
-_IDS = frozenset(("patient_id", "accession_number", "record_number", "phone"))
+IDS = frozenset(("patient_id", "accession_number", "record_number", "phone"))
+KINDS = IDS | {"patient_name"}
+"""What the search over other people needs to know of a person."""
 _SHORTEST_ID, _SHORTEST_PART = 7, 4
 _LARGE = 1 << 16
+_SIDE_BY_SIDE = 48  # bytes between two parts of one name
 
 
 @dataclass(frozen=True, slots=True)
 class CohortIndex:
-    """Every identifier of every person in a slice of the archive, ready to be looked for."""
+    """Every identifier of some people, ready to be looked for."""
 
     people: int
     automaton: Any = field(repr=False)
@@ -35,26 +40,36 @@ def index_cohort(identities: Mapping[str, SourceIdentity]) -> CohortIndex:
     """Build the index; keys are opaque names of people and are only compared with each other."""
     import ahocorasick
 
-    machine = ahocorasick.Automaton()
-    words = technical_words()
+    entries: dict[str, list[tuple[str, str, str]]] = {}
     for person, identity in identities.items():
-        for kind, value in identity.values:
-            if kind == "patient_name":
-                for part in name_parts(value):
-                    if part.isascii() and len(part) >= _SHORTEST_PART and part not in words:
-                        _add(machine, part.encode(), (person, kind, part))
-                for part in re.split(r"[\^\s,=]+", value):
-                    if not part.isascii():
-                        for raw in _bytes_of(part):
-                            _add(machine, raw, (person, kind, fold(part)))
-            elif kind in _IDS:
-                squashed = "".join(c for c in value.lower() if c.isalnum())
-                for spelling in {value.strip().lower(), squashed, squashed.lstrip("0")}:
-                    if len(spelling) >= _SHORTEST_ID and any(c.isdigit() for c in spelling):
-                        _add(machine, spelling.encode(), (person, kind, ""))
+        for spelling, kind, part in spellings_of(identity):
+            of_spelling = entries.setdefault(spelling, [])
+            if (person, kind, part) not in of_spelling[-4:]:
+                of_spelling.append((person, kind, part))
+    machine = ahocorasick.Automaton()
+    for spelling, of_spelling in entries.items():
+        machine.add_word(spelling, (len(spelling), spelling, tuple(of_spelling)))
     if len(machine):
         machine.make_automaton()
     return CohortIndex(len(identities), machine)
+
+
+def spellings_of(identity: SourceIdentity) -> list[tuple[str, str, str]]:
+    """Return (bytes as latin-1 text in lower case, kind, name part or "") of everything by which a person can be told."""
+    words = technical_words()
+    found: list[tuple[str, str, str]] = []
+    for kind, value in identity.values:
+        if kind == "patient_name":
+            found += [(p, kind, p) for p in name_parts(value) if p.isascii() and len(p) >= _SHORTEST_PART and p not in words]
+            for part in re.split(r"[\^\s,=]+", value):
+                if not part.isascii():
+                    found += [(raw.decode("latin-1"), kind, fold(part)) for raw in _bytes_of(part)]
+        elif kind in IDS:
+            squashed = "".join(c for c in value.lower() if c.isalnum())
+            for spelling in {value.strip().lower(), squashed, squashed.lstrip("0")}:
+                if len(spelling) >= _SHORTEST_ID and any(c.isdigit() for c in spelling):
+                    found.append((spelling.encode("utf-8").decode("latin-1"), kind, ""))
+    return found
 
 
 def _bytes_of(part: str) -> set[bytes]:
@@ -69,45 +84,58 @@ def _bytes_of(part: str) -> set[bytes]:
     return {raw for raw in found if len(raw) >= _SHORTEST_PART}
 
 
-def _add(machine: Any, spelling: bytes, entry: tuple[str, str, str]) -> None:
-    key = spelling.decode("latin-1")
-    machine.add_word(key, (len(key), (*machine.get(key, (0, ()))[1], entry)))
-
-
-def find_others(walk: Walk, index: CohortIndex, person: str, sop_instance_uid: str) -> list[Finding]:
-    """Return where an object of `person` holds an id, or two name parts within one place, of somebody else."""
+def find_others(walk: Walk, index: CohortIndex, person: str, own: SourceIdentity, sop_instance_uid: str) -> list[Finding]:
+    """Return where an object of `person` holds an id, or two name parts side by side, of somebody else."""
     if not len(index.automaton):
         return []
     found: set[tuple[str, str]] = set()
     for number, element in enumerate(walk.elements):
         length = element.end - element.start
-        if element.vr in ("SQ", "US", "FD", "FL", "UL", "SS", "SL", "AT") or length < _SHORTEST_PART:
+        if element.vr in WITHOUT_WORDS or length < _SHORTEST_PART:
             continue
         raw = walk.value(element) if length <= _LARGE else _runs(walk, element.start, element.end)
-        for kind in kinds_of_others(raw, index, person):
+        if element.vr in NUMBERS and not _LONG_NUMBER.search(raw):
+            continue
+        for kind in kinds_of_others(raw, index, person, lambda: own):
             found.add(("pixel bytes" if element is walk.pixels else walk.place(number), kind))
     return [Finding(sop_instance_uid, place, kind, "T1x.other", 1.0) for place, kind in sorted(found)]
 
 
-def kinds_of_others(raw: bytes, index: CohortIndex, person: str) -> set[str]:
-    """Return the kinds by which some other person than `person` can be told in a stretch of bytes."""
+_LONG_NUMBER = re.compile(rb"\d{7}")
+
+
+def kinds_of_others(raw: bytes, index: CohortIndex, person: str, own: Callable[[], SourceIdentity] = SourceIdentity) -> set[str]:
+    """Return the kinds by which some other person than `person` can be told in a stretch of bytes.
+
+    `own`: the identity of `person`, asked for only when something was found: what both share tells of nobody else.
+    """
     lowered = raw.lower()
-    parts: dict[str, set[str]] = {}
-    own: set[str] = set()
-    kinds: set[str] = set()
-    for last, (length, entries) in index.automaton.iter(lowered.decode("latin-1")):
+    ids: list[tuple[str, str]] = []
+    parts: dict[str, list[tuple[int, str]]] = {}
+    for last, (length, spelling, entries) in index.automaton.iter(lowered.decode("latin-1")):
         if not stands_alone(lowered, last + 1 - length, last + 1, Guard.WORD | Guard.UNDOTTED):
             continue
-        mine = [part for who, _, part in entries if who == person]
-        own.update(mine)
         for who, kind, part in entries:
-            if who != person and part:
-                parts.setdefault(who, set()).add(part)
-            elif who != person and not mine:
-                kinds.add(kind)
+            if who == person:
+                continue
+            if part:
+                parts.setdefault(who, []).append((last, part))
+            else:
+                ids.append((kind, spelling))
+    named = [p for p in (_side_by_side(of_one) for of_one in parts.values()) if p]
+    if not ids and not named:
+        return set()
+    mine = {spelling for spelling, _, _ in spellings_of(own())} | {part for _, _, part in spellings_of(own())}
+    kinds = {kind for kind, spelling in ids if spelling not in mine}
     # a part that both share counts as the second one, never as the first
-    named = any(len(of_one) > 1 and of_one - own for of_one in parts.values())
-    return kinds | ({"patient_name"} if named else set())
+    return kinds | ({"patient_name"} if any(pair - mine for pairs in named for pair in pairs) else set())
+
+
+def _side_by_side(parts: list[tuple[int, str]]) -> list[set[str]]:
+    """Return the pairs of different parts of one person that are at most some bytes apart."""
+    return [
+        {one, other} for (first, one), (second, other) in pairwise(parts) if one != other and second - first <= _SIDE_BY_SIDE + len(other)
+    ]
 
 
 def _runs(walk: Walk, start: int, end: int) -> bytes:

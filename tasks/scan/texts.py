@@ -5,6 +5,7 @@ Objects are searched in `search`; here everything counts as text, whatever it is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -12,9 +13,32 @@ from tasks.model import Finding
 from tasks.scan.identity import SourceIdentity
 from tasks.scan.needles import Guard
 from tasks.scan.search import automaton
+from tasks.scan.walk import PIXELS, Walk
 
+WITHOUT_WORDS = frozenset(("SQ", "US", "FD", "FL", "UL", "SS", "SL", "UV", "SV", "AT", "UI", "DA", "DT", "TM", "AS"))
+"""Value representations that hold numbers, days or UIDs: a day is no record number, though both may have eight digits."""
+NUMBERS = frozenset(("IS", "DS"))
+_LONG_NUMBER = re.compile(rb"\d{7}")
+_LONGEST_TEXT = 1 << 20
+_SHORTEST_TEXT = 4
 _SHORTEST_IN_FILES = 4
 _CHUNK, _OVERLAP = 1 << 24, 1 << 10
+
+
+def texts_of(walk: Walk) -> set[tuple[str, bytes]]:
+    """Return (place without item numbers, raw value) of everything in an object that may hold words or ids, but its pixels."""
+    found: set[tuple[str, bytes]] = set()
+    for number, element in enumerate(walk.elements):
+        length = element.end - element.start
+        if element.vr in WITHOUT_WORDS or not _SHORTEST_TEXT <= length <= _LONGEST_TEXT or element.tag in PIXELS:
+            continue
+        raw = walk.value(element)
+        if element.vr not in NUMBERS or _LONG_NUMBER.search(raw):
+            found.add((_ITEM_NUMBER.sub("[]", walk.place(number)), raw))
+    return found
+
+
+_ITEM_NUMBER = re.compile(r"\[\d+\]")
 
 
 def values_in_text(text: str | bytes, identity: SourceIdentity) -> set[str]:

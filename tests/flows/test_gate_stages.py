@@ -11,13 +11,19 @@ import pytest
 from pydicom import dcmread
 from pydicom.filewriter import dcmwrite
 
+from expectations.suites import LEFTOVERS
 from flows.gates import assemble, judge_candidate, keep_levels
 from flows.session import Session
 from tasks import private
+from tasks.consistency.evidence import StudyEvidence
+from tasks.consistency.sources import RECORD, SecondPull, keep_second_pulls
+from tasks.model import PulledFile
 from tasks.policy import load_policy
 from tasks.process import Rules
 from tasks.publish.store import open_store
 from tasks.risk.published import read_frozen_levels
+from tasks.scan import SourceIdentity
+from tasks.scan.strangers import identity_rows
 from tasks.schemas import FINDINGS, INSTANCES
 from tasks.secret import Secret
 from tasks.spec import parse_spec
@@ -29,7 +35,12 @@ SECRET = Secret(b"s" * 32)
 
 
 def _object(store, number, **facts):
+    """Put one object on the private side with all that a worker notes of it; every patient has pixels of his own."""
+    same_pixels_as = facts.pop("same_pixels_as", number)
+    source_name = facts.pop("source_name", f"Stammbaum{number:04d}^Quirin")
     dataset = dcmread(io.BytesIO(dicom_bytes(number, 1, 1, 1)))
+    dataset.PixelData = hashlib.shake_128(str(same_pixels_as).encode()).digest(len(dataset.PixelData))
+    dataset.SeriesDescription = facts.get("SeriesDescription", "axial")
     dataset.PatientAge, dataset.PatientSex = f"{facts['patient_age_years']:03d}Y", facts["PatientSex"]
     dataset.StudyDescription = facts.get("StudyDescription", "CHEST")
     buffer = io.BytesIO()
@@ -38,7 +49,14 @@ def _object(store, number, **facts):
     sha256 = hashlib.sha256(data).hexdigest()
     key = f"quarantine/objects/{sha256[:2]}/{sha256}.dcm"
     store.put(key, data)
-    return instance_row(number, quarantine_key=key, sha256=sha256, size_bytes=len(data), PatientSize=None, PatientWeight=None, **facts)
+    row = instance_row(number, quarantine_key=key, sha256=sha256, size_bytes=len(data), PatientSize=None, PatientWeight=None, **facts)
+    source = store.local_path(key)
+    evidence = StudyEvidence(row["study_key"], [PulledFile(source, "source", len(data))], SECRET)
+    evidence.add(source, row)
+    private.put_table(store, private.evidence_key(row["study_key"]), evidence.table())
+    known = SourceIdentity(frozenset({("patient_name", source_name), ("patient_id", f"MRN{number:07d}")}))
+    private.put_table(store, private.identities_key(row["study_key"]), identity_rows(known, [row["PatientID"]]))
+    return row
 
 
 @pytest.fixture
@@ -61,7 +79,9 @@ def make_session(tmp_path):
         for row in rows:
             private.put_table(store, private.instances_key(row["study_key"]), pa.Table.from_pylist([row], schema=INSTANCES))
             private.put_table(store, private.findings_key(row["study_key"]), FINDINGS.empty_table())
-        return session, receipts_of(rows)
+        receipts = receipts_of(rows)
+        keep_second_pulls(store, {r.study_key: SecondPull(r.study_key, r.fingerprint, True, 1, 0) for r in receipts[:1]})
+        return session, receipts
 
     return make
 
@@ -132,6 +152,79 @@ def test_nothing_is_left_when_everything_is_refused(make_session):
     session, receipts = make_session([_person(50)])
     keep_rules(session.private, SECRET, [Decision("Modality", "CT", "refuse")], reviewer="Ada")
     assert assemble(session, receipts) == (None, 0)
+
+
+def test_a_patient_with_another_patients_name_stays_behind_and_nobody_elses_data_does(make_session):
+    people = [_person(50) for _ in range(40)] + [_person(50, SeriesDescription="ax Stammbaum0003, Quirin")]
+    session, receipts = make_session(people)
+    candidate, _ = assemble(session, receipts)
+    instances = private.get_table(session.private, f"{candidate.prefix}instances.parquet", INSTANCES)
+    assert set(instances["PatientID"].to_pylist()) == {f"P{n:05d}" for n in range(1, 41)}
+    verdict, verdicts = judge_candidate(session, candidate, receipts)
+    assert verdict.approved, verdict.reasons
+    said = {(v["measure"], v["n"]): v["verdict"] for v in verdicts.to_pylist() if v["gate"] == "T1x"}
+    assert said == {("places with another patient's values", 40): "pass", ("patients held back", 41): "pass", **_nothing_found("T1x")}
+
+
+def _nothing_found(gate):
+    return {(LEFTOVERS[gate], 0): "pass"}
+
+
+def test_ones_own_rare_name_is_no_strangers(make_session):
+    """Two people of one name: what both share tells of nobody else."""
+    people = [_person(50, source_name="Quendolina^Aurelie", SeriesDescription="Quendolina Aurelie") for _ in range(2)]
+    session, receipts = make_session([*people, *(_person(50) for _ in range(38))], {"rare_words": "info"})
+    candidate, _ = assemble(session, receipts)
+    assert candidate.counts["patients"] == 40
+
+
+def test_patients_who_share_their_pixels_stay_behind(make_session):
+    session, receipts = make_session([_person(50) for _ in range(40)] + [_person(50, same_pixels_as=7)])
+    candidate, _ = assemble(session, receipts)
+    assert candidate.counts["patients"] == 39
+    assert judge_candidate(session, candidate, receipts)[0].approved
+
+
+def test_a_patient_with_one_leaking_object_stays_behind_as_a_whole_and_many_block_everything(make_session):
+    session, receipts = make_session([_person(50) for _ in range(41)])
+    leaking = instance_row(41)
+    leak = {"sop_instance_uid": leaking["SOPInstanceUID"], "place": "(0010,4000)", "kind": "patient_name", "rule": "T1.exact", "score": 1.0}
+    private.put_table(session.private, private.findings_key(leaking["study_key"]), pa.Table.from_pylist([leak], schema=FINDINGS))
+    candidate, _ = assemble(session, receipts)
+    assert candidate.counts["patients"] == 40
+    verdict, _ = judge_candidate(session, candidate, receipts)
+    assert verdict.reasons == ("T1: share of objects that kept a value of their own patient (block)",), "1 of 41 is more than 0.1 %"
+
+
+def test_a_study_without_evidence_is_never_released(make_session):
+    session, receipts = make_session([_person(50) for _ in range(40)])
+    session.private.delete(private.evidence_key(receipts[0].study_key))
+    candidate, _ = assemble(session, receipts)
+    verdict, _ = judge_candidate(session, candidate, receipts)
+    gates = {reason.split(":")[0] for reason in verdict.reasons}
+    assert {"T1x", "I4", "I5", "P1"} <= gates
+
+
+def test_a_release_whose_sources_nobody_compared_is_held(make_session):
+    session, receipts = make_session([_person(50) for _ in range(40)])
+    session.private.delete(RECORD)
+    candidate, _ = assemble(session, receipts)
+    verdict, _ = judge_candidate(session, candidate, receipts)
+    assert {"I1", "I2"} <= {reason.split(":")[0] for reason in verdict.reasons}
+
+
+def test_our_own_reports_are_searched_before_they_are_kept(make_session, monkeypatch):
+    import flows.gates as gates
+
+    session, receipts = make_session([_person(50) for _ in range(40)])
+    candidate, _ = assemble(session, receipts)
+    clean = gates.reports_of
+    monkeypatch.setattr(gates, "reports_of", lambda judgement, docs: clean(judgement, docs) | {"suites": b"seen: Quirin Stammbaum0003"})
+    verdict, verdicts = judge_candidate(session, candidate, receipts)
+    assert verdict.reasons == (f"T9: {gates.OWN_REPORTS} (block)",)
+    assert verdicts.num_rows == 1
+    kept = [key for key in session.private.keys(candidate.prefix) if "data_docs" in key]
+    assert kept == [], "what leaked is not kept"
 
 
 def test_a_small_dataset_is_released_on_purpose(make_session):

@@ -12,7 +12,7 @@ from expectations.gate import judge
 from expectations.results import RESULT_FORMAT
 from tasks.policy import load_policy
 from tasks.schemas import INSTANCES
-from tests.unit.gate_tables import clean_candidate, finding, findings, receipts_of, table
+from tests.unit.gate_tables import clean_candidate, clean_measures, finding, findings, receipts_of, table
 
 CANARY = "Kanarienvogel^Quendolina"
 KEYS = {"SOPInstanceUID", "study_key", "PatientID", "StudyInstanceUID", "SeriesInstanceUID"}  # released names: verdicts may carry them
@@ -32,7 +32,7 @@ def test_a_canary_in_every_column_stays_inside(broken, caplog, capfd, tmp_path):
     place = finding(rows[0]["SOPInstanceUID"]) | {"place": CANARY, "kind": CANARY}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        judgement = judge(instances, findings(place), receipts_of(rows), load_policy(), "a", docs=tmp_path)
+        judgement = judge(instances, findings(place), receipts_of(rows), load_policy(), "a", planned=clean_measures(rows), docs=tmp_path)
     said = json.dumps([r.as_dict() for r in judgement.records]) + repr(judgement) + json.dumps(judgement.verdicts.to_pylist())
     said += json.dumps(judgement.risk.to_pylist()) + caplog.text + "".join(str(w.message) for w in caught) + "".join(capfd.readouterr())
     pages = [p.read_text("utf-8") for p in tmp_path.rglob("*.html")]
@@ -43,7 +43,7 @@ def test_a_canary_in_every_column_stays_inside(broken, caplog, capfd, tmp_path):
 
 def test_the_pages_show_what_every_check_asks(tmp_path):
     rows = clean_candidate()
-    judge(table(rows), findings(), receipts_of(rows), load_policy(), "a", docs=tmp_path)
+    judge(table(rows), findings(), receipts_of(rows), load_policy(), "a", planned=clean_measures(rows), docs=tmp_path)
     pages = "".join(p.read_text("utf-8") for p in tmp_path.rglob("*.html"))
     assert "A study belongs to one patient" in pages
     assert "Somebody looked at every object that has pixels" in pages

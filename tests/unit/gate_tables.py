@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.model import Receipt, Status
+from tasks.risk.measures import Measure, as_risk_table
 from tasks.schemas import FINDINGS, INSTANCES
 
 NO_FINDINGS = FINDINGS.empty_table()
@@ -60,6 +61,13 @@ def table(rows: list[dict[str, Any]]) -> pa.Table:
 def clean_candidate(patients: int = 24, objects: int = 2) -> list[dict[str, Any]]:
     """Return the rows of patients who all share their quasi-identifiers."""
     return [instance_row(p, 0, n) for p in range(patients) for n in range(objects)]
+
+
+def clean_measures(rows: list[dict[str, Any]]) -> pa.Table:
+    """Return what assembling a candidate measured of it when nothing is wrong: every gate that compares whole studies."""
+    n = len({row["PatientID"] for row in rows})
+    gates = ("I1", "I2", "I4", "I5", "I7", "T1x", "T7", "P1", "C2", "C3")
+    return as_risk_table([Measure(gate, f"nothing wrong by {gate}", 0, n, "block", at_most=0) for gate in gates])
 
 
 def receipts_of(rows: list[dict[str, Any]]) -> list[Receipt]:

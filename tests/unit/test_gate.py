@@ -6,14 +6,15 @@ import pytest
 
 from expectations.gate import SUITE_NAMES, judge
 from tasks.policy import load_policy
-from tests.unit.gate_tables import NO_FINDINGS, clean_candidate, finding, findings, instance_row, receipts_of, table
+from tests.unit.gate_tables import NO_FINDINGS, clean_candidate, clean_measures, finding, findings, instance_row, receipts_of, table
 
 POLICY = load_policy()
 ROOT = "a" * 64
 
 
 def judged(rows, found=NO_FINDINGS, receipts=None, policy=POLICY, earlier=None):
-    return judge(table(rows), found, receipts_of(rows) if receipts is None else receipts, policy, ROOT, earlier)
+    receipts = receipts_of(rows) if receipts is None else receipts
+    return judge(table(rows), found, receipts, policy, ROOT, earlier, planned=clean_measures(rows))
 
 
 def held_by(judgement):
@@ -45,7 +46,8 @@ DEFECTS = [
     ("one patient", clean_candidate(1), "K1"),
     ("no patient", [], "I2"),
 ]
-FOUND = [(f"{gate}.rule", gate) for gate in ("T1", "T1x", "T2", "T3", "T5", "T6", "T7", "T10")] + [("something.new", "T")]
+FOUND = [(f"{gate}.rule", gate) for gate in ("T1", "T1x", "T2", "T3", "T5", "T6", "T7", "T10")]
+FOUND += [("U1.pixels", "U"), ("something.new", "T")]
 
 
 @pytest.mark.parametrize(("rows", "gate"), [d[1:] for d in DEFECTS], ids=[d[0] for d in DEFECTS])
@@ -104,7 +106,7 @@ def test_a_study_left_out_as_a_whole_is_fine():
 
 def test_a_candidate_without_a_digest_is_never_approved():
     rows = clean_candidate()
-    assert not judge(table(rows), NO_FINDINGS, receipts_of(rows), POLICY, "").verdict.approved
+    assert not judge(table(rows), NO_FINDINGS, receipts_of(rows), POLICY, "", planned=clean_measures(rows)).verdict.approved
 
 
 def test_a_small_release_can_be_made_on_purpose():

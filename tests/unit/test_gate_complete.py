@@ -10,7 +10,7 @@ import pytest
 import expectations.suites as suites
 from expectations.gate import judge
 from tasks.policy import load_policy
-from tests.unit.gate_tables import NO_FINDINGS, clean_candidate, finding, findings, receipts_of, table
+from tests.unit.gate_tables import NO_FINDINGS, clean_candidate, clean_measures, finding, findings, receipts_of, table
 from tests.unit.test_gate import FOUND
 
 POLICY = load_policy()
@@ -61,6 +61,7 @@ DEFECTS = {
     "Somebody looked at every object that has pixels": _row(pixels_examined=False),
     "No object says that it has burned-in text": _row(BurnedInAnnotation="YES"),
     "No object may still show a face": _row(face_verdict="face left"),
+    "Every gate that must speak has spoken": {"planned": None},
     "Every measure lies within its bounds": {"instances": table(clean_candidate(10)), "receipts": receipts_of(clean_candidate(10))},
 }
 NEEDS_ITS_TABLE = {"Risk was measured", "Every measure has a value"}
@@ -79,6 +80,7 @@ def _failing_of(defect):
 def _judged(**changed):
     rows = clean_candidate()
     arguments = {"instances": table(rows), "findings": NO_FINDINGS, "receipts": receipts_of(rows), "policy": POLICY, "candidate_root": "a"}
+    arguments["planned"] = clean_measures(rows)
     return judge(**(arguments | changed))
 
 
@@ -100,8 +102,9 @@ def test_risk_that_was_not_measured_fails(monkeypatch):
     import expectations.tables as tables
     from tasks.schemas import RISK
 
-    monkeypatch.setattr(tables, "measure_risk", lambda *_: RISK.empty_table())
-    assert "Risk was measured" in _failing(_judged())
+    for name in ("measure_risk", "measure_leftovers", "measure_sisters"):
+        monkeypatch.setattr(tables, name, lambda *_: RISK.empty_table())
+    assert {"Risk was measured", "Every gate that must speak has spoken"} <= _failing(_judged(planned=None))
     unmeasured = [
         {"gate": "K1", "unit": "release", "key": "", "measure": "m", "value": None, "at_least": 1.0, "n": 1, "action": "block"}
     ] * 2

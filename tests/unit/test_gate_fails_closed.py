@@ -9,7 +9,7 @@ import expectations.gate as gate
 import expectations.tables as tables
 from expectations.gate import judge
 from tasks.policy import load_policy
-from tests.unit.gate_tables import NO_FINDINGS, clean_candidate, receipts_of, table
+from tests.unit.gate_tables import NO_FINDINGS, clean_candidate, clean_measures, receipts_of, table
 
 SECRET = "Zz^Canary"
 
@@ -22,6 +22,7 @@ def judged(**changed):
         "receipts": receipts_of(rows),
         "policy": load_policy(),
         "candidate_root": "a",
+        "planned": clean_measures(rows),
     }
     return judge(**(arguments | changed))
 

@@ -15,7 +15,7 @@ from tasks.model import PulledFile, Reason, Status
 from tasks.policy import load_policy
 from tasks.process import CleanObject, Rules, clean_study
 from tasks.sample import PATIENTS, objects
-from tasks.sample.archive import _write
+from tasks.sample.archive import write_object
 from tasks.secret import Secret
 
 
@@ -27,7 +27,7 @@ def files(tmp_path: Path) -> list[PulledFile]:
     pulled = []
     for index, dataset in enumerate(objects.ct_series(PATIENTS[2], slices=9)):
         path = source / f"{index}"
-        _write(dataset, path)
+        write_object(dataset, path)
         pulled.append(PulledFile(path, f"{PATIENTS[2].family}/{index}", path.stat().st_size))
     return pulled
 

@@ -63,7 +63,7 @@ def test_digests_of_pixels_are_keyed_and_find_copies(specimens: list[Specimen]) 
     ]
     assert measure_copies(pa.Table.from_pylist(rows, schema=LEDGER))["value"].to_pylist() == [0]
     rows[3]["pixel_digest"] = digests[0]
-    assert measure_copies(pa.Table.from_pylist(rows, schema=LEDGER))["value"].to_pylist() == [1]
+    assert measure_copies(pa.Table.from_pylist(rows, schema=LEDGER))["value"].to_pylist() == [2], "both patients are concerned"
     assert measure_copies(LEDGER.empty_table())["value"].to_pylist() == [0]
 
 
