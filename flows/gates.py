@@ -21,6 +21,7 @@ from flows.review import this_operator
 from flows.session import Session
 from tasks import private
 from tasks.archive import open_archive
+from tasks.canaries import canary_keys
 from tasks.candidates import keep_docs, keep_judgement
 from tasks.consistency.crosscheck import Crosscheck, cross_check, measure_crosscheck
 from tasks.consistency.second_look import read_again
@@ -84,10 +85,13 @@ def assemble(session: Session, receipts: Sequence[Receipt]) -> tuple[Candidate |
 
     None when nothing is left to release.
     """
-    everybody, findings = _tables_of(session, receipts)
+    birds = canary_keys(session.rules.secret)
+    everybody, findings = _tables_of(session, [r for r in receipts if r.study_key not in birds])
+    escaped, _ = _tables_of(session, [r for r in receipts if r.study_key in birds])
     released = pa.array(sorted(r.study_key for r in receipts if r.status is Status.RELEASED), pa.string())
-    of_released = pc.is_in(everybody["study_key"], value_set=released)
-    table = everybody.filter(pc.and_(of_released, pc.equal(everybody["status"], Status.RELEASED.value)))
+    table = pa.concat_tables([everybody, escaped])  # a canary that no gate holds goes along, and stops the publication
+    of_released = pc.is_in(table["study_key"], value_set=released)
+    table = table.filter(pc.and_(of_released, pc.equal(table["status"], Status.RELEASED.value)))
     table = without_refused(table, session.private, session.spec.cohort)
     if table.num_rows == 0:
         return None, 0

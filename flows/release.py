@@ -26,6 +26,7 @@ from flows.withdrawn import settle_withdrawn
 from tasks import private
 from tasks.archive import open_archive
 from tasks.cadence import closed_until
+from tasks.canaries import canary_keys, canary_patients, canary_refs
 from tasks.errors import HeldError, ReleaseError
 from tasks.model import Receipt, Status, StudyRef, Verdict
 from tasks.publish.candidate import Candidate, read_table
@@ -77,27 +78,35 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     settled = settle_withdrawn(session, asked, private.get_receipts_index(session.private))
     known, withdrawn = settled.known, list(settled.receipts.values())
     done, todo = split_known(session, settled.refs, known)
+    canaries = canary_refs(session.rules.policy.gates.canaries, session.rules.secret)
+    caught, to_catch = split_known(session, canaries, known)
     log.info("%d studies asked for, %d unchanged, %d withdrawn, %d to do", len(asked), len(done), len(withdrawn), len(todo))
     if settled.left_in_quarantine:
         log.warning("%d withdrawn studies came back into quarantine; withdraw them once more to purge them", settled.left_in_quarantine)
     if dry_run:
         foreseen = stage["foresee"](session, settled.refs)
         return replace(summarise(session.run_id, asked, [*withdrawn, *done], pulled=0, dry_run=True), foreseen=foreseen)
+    check_pull(session, len(todo))
     fresh: list[Receipt] = []
+    todo = [*todo, *to_catch]
     if todo:
         with workers.connect(session.spec.workers, session.scratch) as client:
             workers.check_engines(client)
             for start in range(0, len(todo), _SHARD):
                 fresh += stage["process"](session, client, todo[start : start + _SHARD], start, len(todo))
+    singing = [r for r in (*caught, *fresh) if r.study_key in canary_keys(session.rules.secret)]
+    fresh = [r for r in fresh if r not in singing]
     receipts = stage["compare"](session, asked, reconcile(asked, [*withdrawn, *done, *fresh]))
-    private.put_receipts_index(session.private, {**known, **{r.study_key: r for r in receipts}}.values())
+    private.put_receipts_index(session.private, {**known, **{r.study_key: r for r in (*receipts, *singing)}}.values())
     artifacts.receipts_table(receipts)
     absent = still_released(session, asked, known, whole_cohort=study_keys is None)
     if absent and study_keys is None:
         log.warning("%d released studies are no longer in the archive; they stay in the release until they are withdrawn", len(absent))
-    everything = [*receipts, *absent]
+    everything = [*receipts, *absent, *singing]
     candidate, suppressed = stage["assemble"](session, everything)
-    summary = summarise(session.run_id, asked, receipts, pulled=len(todo), suppressed_patients=suppressed, absent=len(absent))
+    summary = summarise(
+        session.run_id, asked, receipts, pulled=len(todo) - len(to_catch), suppressed_patients=suppressed, absent=len(absent)
+    )
     if candidate is None:
         return summary.held("nothing_to_release")
     verdict, verdicts = stage["judge"](session, candidate, everything)
@@ -109,7 +118,8 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     window = session.spec.schedule.publish_window if session.spec.schedule else "always"
     if opens := closed_until(session.public, candidate.root, window, today()):
         return summary.held(f"C1: the next {window} window opens on {opens.isoformat()}", candidate_id=candidate.candidate_id)
-    published = stage["publish"](session, candidate, decided.verdict, verdicts, decided.approval)
+    birds = canary_patients(session.private, canaries)
+    published = stage["publish"](session, candidate, decided.verdict, verdicts, decided.approval, birds)
     keep_levels(session, candidate)
     stage["verify"](session)
     return summary.published(candidate.candidate_id, published.release_id, changed=published.changed)
@@ -147,6 +157,17 @@ def find_studies(session: Session, study_keys: list[str] | None) -> list[StudyRe
     return sorted(refs, key=lambda ref: ref.study_key)
 
 
+def check_pull(session: Session, studies: int) -> None:
+    """Stop before anything is pulled when this run would pull more than the policy allows (I7)."""
+    most = session.rules.policy.gates.pulled_studies
+    if most is not None and studies > most:
+        raise HeldError(
+            "archive",
+            f"{studies} studies would be pulled, and the policy allows {most} (I7)",
+            "narrow the cohort, or raise gates.pulled_studies",
+        )
+
+
 def split_known(session: Session, asked: Sequence[StudyRef], known: dict[str, Receipt]) -> tuple[list[Receipt], list[StudyRef]]:
     """Return the receipts that still hold and the studies that must be processed (new, changed, failed, new rules)."""
     done: list[Receipt] = []
@@ -176,6 +197,7 @@ def still_released(session: Session, asked: Sequence[StudyRef], known: dict[str,
         session.private.put(COHORT_KEY, cohort)
     present = {ref.study_key for ref in asked}
     rules = rules_id(session.rules)
+    present |= canary_keys(session.rules.secret)  # no study of the archive's
     gone = [r for key, r in known.items() if key not in present and r.status is Status.RELEASED and r.rules_id == rules]
     return sorted(gone, key=lambda r: r.study_key) if same_cohort else []
 
@@ -201,7 +223,14 @@ def reconcile(asked: Sequence[StudyRef], receipts: Sequence[Receipt]) -> list[Re
     return sorted(receipts, key=lambda r: r.study_key)
 
 
-def publish(session: Session, candidate: Candidate, verdict: Verdict, verdicts: pa.Table, approval: Mapping[str, str] | None = None) -> Any:
+def publish(
+    session: Session,
+    candidate: Candidate,
+    verdict: Verdict,
+    verdicts: pa.Table,
+    approval: Mapping[str, str] | None = None,
+    canaries: frozenset[str] = frozenset(),
+) -> Any:
     """Publish exactly the bytes that the verdict is about; safe to run again."""
     if not verdict.approved or verdict.candidate_root != candidate.root:
         raise HeldError("publish", "the verdict does not approve this candidate", "judge it again")
@@ -218,6 +247,7 @@ def publish(session: Session, candidate: Candidate, verdict: Verdict, verdicts: 
         today(),
         approval=accepted,
         publication=session.spec.publication,
+        canaries=canaries,
     )
 
 

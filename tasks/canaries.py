@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.model import PulledFile, StudyRef
+from tasks.policy.gates import MOST_CANARIES
 from tasks.publish.store import Store
 from tasks.secret import Secret
 
@@ -25,6 +26,11 @@ _OBJECTS = 2
 def canary_refs(count: int, secret: Secret) -> list[StudyRef]:
     """Return the references of `count` canaries: the same ones in every run of a dataset."""
     return [_ref(number, secret) for number in range(count)]
+
+
+def canary_keys(secret: Secret) -> frozenset[str]:
+    """Return the study keys of every canary that a dataset can ever have taken along."""
+    return frozenset(ref.study_key for ref in canary_refs(MOST_CANARIES, secret))
 
 
 def is_canary(ref: StudyRef) -> bool:

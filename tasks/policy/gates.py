@@ -18,6 +18,7 @@ Role = Literal["identity", "quasi", "rare", "sensitive", "interval", "text", "te
 
 OPEN_TIER_K = 11
 STRICT_TIER_K = 20
+MOST_CANARIES = 100
 
 
 class ColumnRole(BaseModel):
@@ -85,7 +86,7 @@ class GatePolicy(BaseModel):
     )
     pulled_studies: int | None = Field(None, ge=1, description="I7: studies that one run may pull; above it nothing is pulled")
     outside_objects: int = Field(0, ge=0, description="I7: objects that came and belong to another study than was asked for")
-    canaries: int = Field(0, ge=0, le=100, description="Made patients that every run takes along and the gates must hold")
+    canaries: int = Field(0, ge=0, le=MOST_CANARIES, description="Made patients that every run takes along and the gates must hold")
     k: int = Field(OPEN_TIER_K, ge=1, description="K1: smallest number of distinct patients that share their quasi-identifiers")
     average_risk: float | None = Field(None, gt=0, le=1, description="K2: classes divided by patients, at most; follows k")
     max_suppressed: float = Field(0.05, ge=0, le=1, description="K1: share of patients that may be held back to reach k")

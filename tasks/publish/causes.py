@@ -35,6 +35,7 @@ class Cause(StrEnum):
     KEY_NOT_TRUSTED = "key_not_trusted"
     WITHDRAWAL_UNPROVEN = "withdrawal_unproven"
     NOTHING_TO_WITHDRAW = "nothing_to_withdraw"
+    CANARY_REACHED = "canary_reached"
     # 4x to 7x: verification
     NO_RELEASE = "no_release"
     KEYS_INVALID = "keys_invalid"
@@ -112,6 +113,11 @@ CAUSES: dict[Cause, CauseEntry] = {
     ),
     Cause.NOTHING_TO_WITHDRAW: CauseEntry(
         29, "no release and no quarantined object holds this", "check the identifier; it is suppressed from now on all the same"
+    ),
+    Cause.CANARY_REACHED: CauseEntry(
+        30,
+        "a canary that the gates must hold is in the staged release, so nothing was published",
+        "a gate does not work: run `sallyport prove` before anything is released",
     ),
     Cause.NO_RELEASE: CauseEntry(40, "there is no such release", "check the URL and the release id"),
     Cause.KEYS_INVALID: CauseEntry(41, "keys.json is missing or not valid", "do not trust this copy"),

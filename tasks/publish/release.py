@@ -59,12 +59,14 @@ def publish_candidate(
     approval: dict[str, str] | None = None,
     threads: int = 8,
     scratch: Path | None = None,
+    canaries: frozenset[str] = frozenset(),
 ) -> Release:
     """Publish exactly the bytes that the verdict is about, or raise; the put-if-absent of the log entry is the commit.
 
     Every object is read again and must have its frozen digest; suppression is checked before the first put and right before the
     commit. Publishing the same content again returns the release that is there. `approval` is a reviewer's record
-    (candidate_root, expires_on, …). Raises HeldError when the verdict does not approve these bytes.
+    (candidate_root, expires_on, …). `canaries`: released PatientIDs of made patients that the gates must hold; one in a staged
+    manifest stops everything before the first byte is put. Raises HeldError when the verdict does not approve these bytes.
     """
     _check_verdict(candidate, verdict, verdicts, approval, on)
     public.probe()
@@ -79,7 +81,6 @@ def publish_candidate(
         return _release(current, changed=False)
     _check_suppression(private, instances)
     with tempfile.TemporaryDirectory(prefix="sallyport-publish-", dir=scratch) as folder:
-        put_objects(private, public, _transfers(instances, digests), threads=threads)
         basis = Basis(
             scratch=Path(folder),
             public=public,
@@ -93,11 +94,18 @@ def publish_candidate(
             publication=publication or Publication(),
             approval=approval,
         )
+
+        def stage(log: Log, release_id: str) -> Staged:
+            return _without_canaries(stage_release(basis, log, release_id), canaries)
+
+        if canaries:  # staged once for this question alone: what is put on the public side, the publisher may not delete again
+            stage(log, next_release_id(log, on))
+        put_objects(private, public, _transfers(instances, digests), threads=threads)
         return commit_release(
             public,
             signer,
             on,
-            lambda log, release_id: stage_release(basis, log, release_id),
+            stage,
             before_commit=lambda: _check_suppression(private, instances),
         )
 
@@ -183,6 +191,17 @@ def _check_verdict(candidate: Candidate, verdict: Verdict, verdicts: pa.Table, a
             raise HeldError(where, "the approval is about other bytes", "ask the reviewer again")
         if approval.get("expires_on") and date.fromisoformat(approval["expires_on"]) < on:
             raise refuse(Cause.APPROVAL_EXPIRED, where)
+
+
+def _without_canaries(staged: Staged, canaries: frozenset[str]) -> Staged:
+    """Return what was staged, refused when its manifests name a canary."""
+    import pyarrow.parquet as pq
+
+    if canaries:
+        named = pq.read_table(staged.files["manifests/patient.parquet"], columns=["patient_id"])["patient_id"]
+        if caught := len(canaries & set(named.to_pylist())):
+            raise refuse(Cause.CANARY_REACHED, "publish", f"{caught} canaries")
+    return staged
 
 
 def _check_suppression(private: Store, instances: pa.Table) -> None:
