@@ -47,6 +47,7 @@ format: $(STAMP)  ## Format and sort imports
 
 docs: $(STAMP)  ## Write what is generated from the rules: conformance statement, README table
 	$(BIN)/python -m tasks.deidentify.conformance
+	$(BIN)/python -m tasks.report
 
 lock: $(STAMP)  ## Resolve pyproject.toml into requirements.lock (names no index)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasks.consistency.frames import Frame, Image
 
 _FIELD_MM = (2.0, 2500.0)
-_AIR_HU = (-1130.0, -850.0)
+_AIR_HU = (-1150.0, -600.0)  # lung alone may fill the view
 _SLICE_STEP, _SERIES_STEP = log(1.8), log(2.5)  # smallest ratio of noise levels that is called odd
 _SPREADS = 8.0  # and as many robust spreads away from the others
 _FEWEST_SLICES, _FEWEST_SERIES = 8, 8
@@ -44,7 +44,7 @@ def flaw_of(frame: Frame, row: Mapping[str, Any]) -> str:
     if frame.native and float(frame.stored.max()) >= 2.0**frame.bits_stored:
         return "more bits than stated"
     if row["Modality"] == "CT" and frame.stored.ndim == 2 and _air_is_off(frame, row["ImageType"] or []):
-        return "air is not at -1000 HU"
+        return "air is not where air is in Hounsfield units"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,9 +11,9 @@ import pytest
 from tasks.errors import UsageError
 from tasks.policy import load_policy
 from tasks.policy.gates import GatePolicy, shipped_columns
-from tasks.policy.vocabulary import gates
+from tasks.policy.vocabulary import gates, mandatory
 from tasks.publish.manifest_schemas import MANIFESTS
-from tasks.report.regulators import answer_regulators, as_markdown, questions
+from tasks.report.regulators import answer_regulators, documentation, questions
 from tasks.schemas import INSTANCES, VERDICTS
 
 PUBLISHED = sorted({c.name for columns in MANIFESTS.values() for c in columns} | set(INSTANCES.names))
@@ -87,6 +88,26 @@ def test_a_question_is_answered_by_the_gravest_word_and_never_by_silence():
     assert loosened["maximum risk of 0.09 for public release"] == "loosened: k = 1"
 
 
-def test_the_map_in_the_documentation_is_the_generated_one():
-    page = Path(__file__).resolve().parents[2] / "docs" / "regulators.md"
-    assert as_markdown() in page.read_text("utf-8")
+def test_the_page_in_the_documentation_is_the_generated_one():
+    page = Path(__file__).resolve().parents[2] / "infra" / "docs" / "gates.md"
+    assert documentation() == page.read_text("utf-8"), "run `make docs`"
+
+
+def test_every_gate_has_a_threshold_that_the_policy_knows():
+    named = {gate.threshold for gate in gates().values()} - {""}
+    assert named <= set(GatePolicy.model_fields)
+
+
+def test_every_gate_that_may_leave_a_person_in_answers_a_regulator():
+    answered = {g for _, _, of_question in questions() for g in of_question}
+    assert {g for g in gates() if g[0] in "TKX"} - answered <= {"T", "T6"}, "a gate that nobody asked for"
+    assert mandatory() > {"T1", "T1x", "I1", "I2", "I4", "I7", "T7", "P1", "K1", "C2", "C3"}
+
+
+def test_the_top_of_the_repository_holds_code_and_tool_files_only():
+    """Documentation lives in infra/docs, so that one look at the top shows the product."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        pytest.skip("not a checkout")
+    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert {path.split("/")[0] for path in tracked if "/" in path} <= {".ci", ".github", "flows", "tasks", "expectations", "tests", "infra"}
