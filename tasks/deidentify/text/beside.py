@@ -75,6 +75,8 @@ def _belongs(text: Text, start: int, end: int, *, comma: bool, after: bool, smal
         return False
     if is_only_name(word):
         return True
+    if not after and (not start or text.low[:start].rstrip()[-1:] in ".;:!?-"):
+        return False  # `Enfant Nonhlanhla`: what begins a sentence has a capital anyhow
     if is_known(word) or (comma and shouting):
         return is_name(word) and not is_clinical(word) and not shouting and not comma
     return len(word) > 3 or not shouting

@@ -12,7 +12,7 @@ _NOUNS = (
     "|palsy|fissure|ducts?|canal|pouch|ring|hernias?|space|body|bodies|contracture|dissection|aneurysm|arthropathy|index|ratio|effect|artifact|shunt|tube|drain|thyroiditis|ophthalmopathy|sarcoma|goit(?:er|re)|dementia|osteotomy|phenomenon|aphasia|area|bone|glands?|nerve|plexus|filter"
     "|transform|stent|valve|clips?|port|prosthesis|screws?|plate|nail|rods?|maneuver|manoeuvre|position|projection|loop|flap|graft|cannula|needle|balloon|retractor|forceps|staple|suture|clamp|reservoir|pump|pouch|capsule|membrane|muscle|tendon|artery|vein|sinus|valley|point|sphincter|tubercle"
     "|fascia|foramen|cells?|fibers?|granulomas?|granulomatosis|agenesis|ataxia|chorea|encephalopathy|neuropathy|neuroma|nephropathy|anemia|purpura|arteritis|vasculitis|colitis|enteritis|lobe|law|principle|kernel|rule|equation|coefficient|correction|distribution|model|algorithm|plot|hip|knee|elbow|shoulder|ankle"
-    "|krankheit|syndrom|linie|zyste|fraktur|katheter|lymphom|winkel|maladie|syndrome|enfermedad|sindrome|morbo|malattia|ziekte"
+    "|krankheit|syndrom|linie|zyste|fraktur|katheter|lymphom|winkel|modulus|units?|folds?|pits?|spots?|webs?|tubes?|bypass|stitch|incision|approach|technique|maladie|syndrome|enfermedad|sindrome|morbo|malattia|ziekte"
 )
 _OF = re.compile(
     rf"(?:['’]s|s['’])?(?:\s|-)(?:(?:i{{1,3}}|iv|v|[a-d]|\d[a-d]?)\s)?(?:{_NOUNS})\b|-?[^\W\d_]*(?:zeichen|syndrom|krankheit|katheter)\b"

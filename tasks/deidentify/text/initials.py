@@ -21,6 +21,7 @@ _PLACES = tuple(
         rf"^\s*(?P<a>{_LETTERS})\s+-\s",
         rf"(?<![^\W_])(?i:per|by|tech|rad|rn|initials?|ini|checked|verified|signed|sig|performed|done|exam|qc|w/|cosign(?:ed)?)[\s:./-]{{1,3}}(?P<a>{_LETTERS})(?![\w-])",
         rf"(?<![\w/-])(?P<a>{_LETTERS})/(?P<b>{_LETTERS})(?:/(?P<c>{_LETTERS}))?(?![\w/-])",
+        rf"(?<![\w/-])(?P<a>{_LETTERS})\s+\d{{1,2}}:\d\d(?!\d)",
         rf"\d[\d/.:-]{{3,}}\s+(?P<a>{_LETTERS})\s*$",
     )
 )

@@ -31,6 +31,7 @@ _OTHERS = frozenset(
 _NOT_ENGLISH = _GERMAN | (_OTHERS - frozenset("son do for la sa al e z w non lo em med un pa av".split())) | {"am"}
 _AGENT = re.compile(r"\b(?:by|called|told|asked|paged|informed|notified)$")
 _SHORTEST, _SHORTEST_CAPITALS, _SHORTEST_COINED, _SHORTEST_SMALL = 4, 5, 5, 5
+_ACCOUNT = re.compile(r"(?<![\w.-])(?P<letters>[a-z]{5,20})\d{1,3}(?![\w.-])")
 _VOWEL = re.compile(r"[aeiouy]")
 
 
@@ -47,7 +48,17 @@ def find_lone(text: Text, *, prose: bool) -> Iterator[Span]:
             word = match[0].removesuffix("'s").removesuffix("’s")
             if len(word) > 2 and reader.is_name(match, word):
                 yield Span(text.place(match.start()), text.place(match.start() + len(word)), "person")
+        if prose and reader.language == "english":
+            yield from _accounts(text)
     yield from _glued(text)
+
+
+def _accounts(text: Text) -> Iterator[Span]:
+    """Yield account names: letters that nobody knows and up to three digits, all small: `kovacsb22`."""
+    for match in _ACCOUNT.finditer(text.value):
+        word = match["letters"]
+        if not is_known(word) and not is_known(word.rstrip("s")) and word not in eponyms():
+            yield Span(*match.span(), "user")
 
 
 class _Reader:
@@ -81,7 +92,10 @@ class _Reader:
 
     def _signs(self, match: re.Match[str], word: str) -> bool:
         """Say whether a word in small letters that nobody knows begins a value as an account does: `kowaldr: repeated`."""
-        begins = not self.text.low[: match.start()].strip()
+        before = self.text.low[: match.start()].strip()
+        if before.endswith(("-", "–", "--")) and not self.text.low[match.end() :].strip(" ."):
+            return len(word) >= _SHORTEST_SMALL and not is_known(word) and word not in eponyms()  # a signature
+        begins = not before
         after = self.text.low[match.end() : match.end() + 1] == ":" or DOES.match(self.text.low, match.end())
         return begins and bool(after) and len(word) >= _SHORTEST_SMALL and not is_known(word) and word not in eponyms()
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from tasks.deidentify.text.eponyms import is_of_something
 from tasks.deidentify.text.fold import Text, folded, lookalike, spellings
+from tasks.deidentify.text.person_cues import DOES
 from tasks.deidentify.text.span import Span
 from tasks.deidentify.text.vocabulary import clinical, eponyms, is_known, words
 
@@ -200,6 +201,8 @@ class OwnNames:
             and low[end : end + 1] in ", "
         ):
             return low[end + after.end() - 1 : end + after.end()] == "." or low[end] == ","
+        if not low[:start].strip() and DOES.match(low, end):
+            return True  # jack complained of
         before = re.search(r"(?:^|[\s(])([a-z])\.\s?$", low[:start])
         return bool(before and written[:1].isupper() and any(before[1] in i for i in self.initials))
 

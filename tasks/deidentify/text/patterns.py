@@ -37,16 +37,16 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("phone", r"(?P<all>(?<![\w.-])0\d{1,4}[\s/-]{1,3}\d{2,8}(?:[\s-]\d{1,5}){0,4}(?![\d.]))"),
         ("phone", r"(?P<all>(?<![\w.-])0\d(?:[ .-]\d\d){4}(?!\d))"),
         ("phone",
-         r"\b(?:tel(?:ephone|efon|efono|efone|ef)?|phone|ph|cell|mobile?|handy|mob|fon|tlf|tfno|telf|movil|cellulare|gsm|puh|work#?|home#?|fax|pager|beeper|bleep|call(?:ed|back)?(?:\s+(?:at|back))?|contact|ext(?:ension)?|durchwahl|电话|電話|тел|전화|هاتف)"
+         r"\b(?:tel(?:ephone|efon|efono|efone|ef)?|phone|ph|cell|mobile?|handy|mob|fon|tlf|tfno|telf|movil|cellulare|gsm|puh|work#?|home#?|fax|pager|beeper|bleep|call(?:ed|back)?(?:\s+(?:at|back))?|contact|ext(?:ension)?|durchwahl|text|sms|ring|dial|whatsapp|viber|电话|電話|тел|전화|هاتف)"
          r"(?:\.|\s?(?:no|nr|number|#))?\.?\s*[:=#]?\s*(?P<all>[+(]?\d[\d\s().\-/x]{2,20}\d)"),
-        ("extension", r"(?<![\w/])(?:x|ext\.?|extension|bleep|beep(?:er)?|pager|pgr|dect|durchwahl|dw|apparat|poste|interno|page|tel\.?|fon|voalte|vocera|spectralink|ascom)\s?[:#]?\s?(?P<all>\d{3,6})(?![\w.,/-]?\d)"),
+        ("extension", r"(?<![\w/])(?:x|ext\.?|extension|bleep|beep(?:er)?|pager|pgr|paged|ring|dial|dect|durchwahl|dw|apparat|poste|interno|page|tel\.?|fon|voalte|vocera|spectralink|ascom)\s?[:#]?\s?(?P<all>\d{3,6})(?![\w.,/-]?\d)"),
         ("ssn", r"\b(?:ssn|ss#|social)\b[^\d\n]{0,24}(?P<all>\d{4})(?!\d)"),
         ("ssn", r"(?P<all>(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-]))"),
         ("ssn", r"\b(?:ssn|ss#|social(?:\s+security)?(?:\s+(?:no|number|#))?|svnr|ahv|nir|nhs|chi|bsn|dni|nie|curp|cpf|rut|codice\s+fiscale|personnummer|cpr|medicare|tax\s?id)"
                 r"(?:\.|\s?(?:no|nr|number|#))?\.?\s*[:=#]?\s*(?P<all>(?:[a-z]{1,6}\s?)?\d[\d .\-/]{2,16}\d[a-z]?)(?!\w)"),
         ("id", r"\b(?:mrn|m\.r\.n\.?|med(?:ical)?\.?\s?rec(?:ord)?s?|mr\s?(?=#|no|num)|ref(?:erence)?\s?(?=#|no|num)|(?:health|id|insurance)\s?card|hosp(?:ital)?\s?(?=#|no|num|id)|pat(?:ient|ienten|iente)?[\s._-]?(?:id|nr|no|num(?:ber)?|#)|pid|pt\s?id|pt\s?#|unit\s?(?=#|no)|"
                r"chart|case|file|record|visit|encounter|csn|har|fin|acct?|account|accession|acc|accn|access\.?|order|ord|req(?:uisition)?|exam\s?(?=#|id|no|num)|study\s?(?=#|id|no|num)|study\s(?=\d{5})|ticket|job|cohort|request|auth(?:orization)?|irb|protocol\s?(?=#|no|num|id)|custody|triage|unit\s?(?=#|no)|county\s+case|inmate|docket|specimen|path(?:ology)?\s?(?=#|no|num)|"
-               r"episode|admission|adm|invoice|claim|policy|member|subscriber|insurance|versicherten|kassen|fall|aufnahme|auftrag|akte|dossier|ipp|nip|nda|historia|expediente|nhc|prontu[a]rio|registro|cartella|bestelling|opdracht|"
+               r"episode|admission|adm|invoice|claim|policy|member|subscriber|grp|group|sub|plan|insurance|versicherten|kassen|fall|aufnahme|auftrag|akte|dossier|ipp|nip|nda|historia|expediente|nhc|prontu[a]rio|registro|cartella|bestelling|opdracht|"
                r"dl\s?(?=#|no)|hcpc|gmc|nmc|ahpra|gdc|nric|ic(?=\s\d{6})|hetu|fnr|taj|t\.?c\.?|oib|pesel|regon|aadhaar|h&c|pps|c\.?\s?f\.?|unit\s?(?=#|no)|driver'?s?\s+lic(?:ense)?|license|licence|lic|npi|dea|badge|employee|passport|pass|visa|vin|plate|serial|s/n|sn|ser|device\s?id|asset|imei|udi|lot|subject|subj|participant|screening|enrol(?:l)?ment|randomi[sz]ation|id|identifier|"
                r"病历号|病歷號|患者id|患者番号|住院号|检查号|受付番号|환자번호|등록번호)"
                r"(?:\s?(?:no|nr|num(?:ber|mer)?|nummer|numero|n°|nº|id|#|code|номер))*\.?\s*(?:(?:is|was|ist)\s+)?[:=#]*\s*(?:(?<=[\W_])|(?=\d{4}))(?P<all>" + _CODE + r"(?:(?<=\d{2})(?:\s\d{3,6}(?!\s?(?:[a-z]{1,3}\b|[%/.,]\d)|\d)){1,3})?)(?![\w])"),
@@ -61,6 +61,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("number", r"(?P<all>(?<![\w.,+/-])(?<!\bcount )(?<!platelets )(?<!\bplt )(?<!\bwbc )(?<!\bsweep )(?!(?:19|20)\d{4}(?!\d))[1-9]\d{5}(?![\w]|[-.,/]\d)(?!\s?(?:[a-z]{1,3}\b|/|units?|counts|cells|platelets|copies|%)))"),
         ("number", r"(?P<all>(?<![a-z0-9])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{16,}(?![a-z0-9]))"),
         ("user", r"\b(?:pacs\s+admin|admin|user|login|operator|analyst)\s+(?P<all>(?=[a-z.]*\d)[a-z][\w.]{2,})"),
+        ("user", r"\b(?:login|logon|username|user\s?id|signed\s+in\s+as|logged\s+in\s+as)\s+(?P<all>[a-z][\w.]{4,})"),
         ("user", r"\b(?:by|from)\s+(?P<all>[a-z]{4,}[._]?\d{1,4}|[a-z]{2,}[._][a-z]{3,}\d*)(?![\w/])"),
         ("zip", r"\b(?:zip(?:\s?code)?|postal(?:\s?code)?|postcode|plz|cp|cap)\s*[:=]?\s*(?P<all>[a-z]{0,2}-?\d[\w -]{2,8}\w)"),
         ("zip", r"(?<![\w])(?P<all>[a-z]{1,2}\d[a-z\d]?\s\d[abd-hjlnp-uw-z]{2})(?!\w)"),
@@ -70,6 +71,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 _AGE = re.compile(
     r"(?<![\w.,/-])(?P<n>9\d|1[0-2]\d)(?=\s*-?\s*(?:y\.?\s?/?\s?o\b|y/o|yo\b|yrs?\b|years?\b|y\.o\.?|year-old|jahr|j\.\b|ans\b|anos\b|anni\b|ar\b|jaar|vuotias|let\b|lat\b|лет|года?\b|歳|岁|歲|세|살))"
     r"|(?:\bage[ds]?\b|\balter\b|\bage\s?:|\bedad\b|\bidade\b|\beta\b|\bleeftijd\b|возраст|年龄|年齢|나이|\banni\b|\bans\b|\ba(?:nos|ged)\b|\bjahre\b)\s*(?:of|is|:|=)?\s*(?P<m>9\d|1[0-2]\d)(?!\d|[.,]\d|\s*(?:mm|cm|kg|%|ml))"
+    r"|\b(?:is|was|turned|turning|now|almost|nearly)\s(?P<r>9\d|1[01]\d)(?=\s*(?:$|[,.;](?!\d)|(?:and|with|who|but|hx|lives|living|now)\b))"
     r"|(?<!\w)0(?P<o>9\d)y(?!\w)|(?<!\w)(?P<p>1[0-2]\d)y(?!\w)"
     r"|(?<![\w.,/-])(?P<q>9\d|1[0-2]\d)(?:\s?(?:yo|y)[\s/-]?|/)?[mf](?![\w/])"
 )

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from tasks.deidentify.text.fold import Text
 from tasks.deidentify.text.own_names import PARTICLES
+from tasks.deidentify.text.own_values import GENERIC_PLACE_WORDS
 from tasks.deidentify.text.person_cues import (
     CUE,
     DEGREE,
@@ -202,8 +203,12 @@ def _may_be_name(match: re.Match[str], written: str, text: Text, vouched: int, *
     if all(p in words("english") for p in pieces):
         if is_name(word) and (not shouting or after_name or vouched >= _CUED or _is_plain_name(word)):
             return True
+        if word in GENERIC_PLACE_WORDS or (after_name and written.isupper() and not shouting):
+            return False
         follows = text.value[text.place(match.end()) :].lstrip()[:1]
         return vouched == _SURE or (after_name and not shouting and not follows.isupper())
+    if written.isupper() and not shouting and len(word) < 5 and vouched < _SURE:  # per EMS
+        return is_listed_name(word)
     return len(word) > 2 or not written.isupper() or is_name(word)
 
 

@@ -32,7 +32,7 @@ _STREET = re.compile(
     r"(?:,?\s+(?:suite|ste|apt|apartment|unit|floor|fl|room|rm|#)\.?\s*[\w-]{1,6})?)"
     r"|(?P<b>(?<![^\W_])[^\W\d_][\w.'-]*(?:straße|strasse|str\.|str|weg|gasse|platz|allee|ring|ufer|damm|straat|laan|gracht|plein|vagen|gatan|gade|vej|utca|ulica|katu)\s+\d{1,4}(?:\s?[-/]\s?\d{1,4})?\s?[a-z]?(?![\w]))"
     r"|(?P<c>\d{1,4}(?:\s?(?:bis|ter))?,?\s+(?:rue|avenue|boulevard|bd|place|chemin|allee|impasse|quai|route|cours|square)\s+(?:de\s+la\s+|de\s+l'|du\s+|des\s+|de\s+|d')?[^\W\d_][\w'-]*(?:\s+[^\W\d_][\w'-]*)?)"
-    r"|(?P<d>(?<![^\W_])(?:calle|c\.|c/|avenida|avda?\.?|paseo|plaza|carrer|canada|callejon|cuesta|ronda|rambla|pasaje|glorieta|urbanizacion|vial|alameda|acceso|rua|travessa|via|viale|piazza|corso|largo|ul\.|ulica|ул\.|улица|проспект|пр\.)\s+(?:(?:de|del|della|di|da|do|la|las|los|dei|degli)\s+)*[^\W\d_][\w'.-]*(?:\s+[^\W\d_][\w'.-]*){0,2}?,?\s+(?:n[.º°]?\s?)?\d{1,4})"
+    r"|(?P<d>(?<![^\W_])(?:calle|c\.|c/|avenida|avda?\.?|paseo|plaza|carrer|canada|callejon|cuesta|ronda|rambla|pasaje|glorieta|urbanizacion|vial|alameda|acceso|rua|travessa|via|viale|piazza|corso|largo|ul\.|ulica|ул\.|улица|проспект|пр\.)\s+(?:(?:de|del|della|di|da|do|la|las|los|dei|degli)\s+)*[^\W\d_][\w'.-]*(?:\s+[^\W\d_][\w'.-]*){0,2}?,?\s+(?:n[.º°]?\s?)?\d{1,4}(?:,?\s(?:piso|puerta|esc\.?|apt\.?|bajo|int\.?|interno|scala)\s?\w{1,4}){0,3})"
     r"|(?P<f>\b(?:psc|cmr|unit)\s\d{1,5},?\s(?:box|apo|fpo)\s\d{1,6}(?:,?\s(?:apo|fpo|dpo)\s[a-z]{2}\s\d{5})?|\b(?:apo|fpo|dpo),?\s(?:aa|ae|ap)\s\d{5})"
     r"|(?P<e>\b(?:p\.?\s?o\.?\s?box|postfach|apartado)\s+\d{1,6})"
 )
@@ -55,7 +55,7 @@ _FLAT = re.compile(
     r"(?<![^\W_])(?P<all>(?:flat|studio|apt|apartment|wohnung|appt)\.?\s?\d{1,4}\s?[a-z]?,?\s+(?:\d{1,4}\s?[a-z]?,?\s+)?[^\W\d_]+(?:\s[^\W\d_]+){0,2})"
 )
 _NUMBERED = re.compile(
-    r"(?<![\w.])\d{1,5}[A-Za-z]?\s(?P<name>[A-Z][a-z]+(?:-[A-Z][a-z]+)*(?:\s[A-Z][a-z]+){1,2})(?:,?\s(?:Apt|Suite|Ste|Unit|Flat|Floor|Room)\.?\s?\w{1,6})?(?![\w])"
+    r"(?<![\w.])\d{1,5}[A-Za-z]?\s(?P<name>[A-Z][a-z]+(?:-[A-Z][a-z]+)*(?:\s(?!Apt|Suite|Ste|Unit|Flat|Floor|Room)[A-Z][a-z]+){1,2})(?:,?\s(?:Apt|Suite|Ste|Unit|Flat|Floor|Room)\.?\s?\w{1,6})?(?:,\s[A-Z][a-z]+(?:\s[A-Z][a-z]+){0,2},\s[A-Z]{2}\s\d{5}(?:-\d{4})?)?(?![\w])"
 )
 _STATE_AFTER = re.compile(
     r"(?P<city>[A-Z][a-z]{2,}),\s?(?P<st>A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])(?:\s\d{5}(?:-\d{4})?(?!\d))?(?![\w])"
@@ -70,6 +70,10 @@ _LIVES = re.compile(
 )
 _SAINT = re.compile(r"\b(?:st\.?|saint|san|santa|sankt|mount|mt\.?)\s?$")
 _AT = re.compile(r"\b(?:at|from|to)\s$")
+# Cities whose names are words, eponyms or makers as well: names wherever a place is announced.
+_CITIES = frozenset(
+    ["berlin", "london", "paris", "madrid", "rome", "roma", "milan", "milano", "boston", "houston", "dallas", "austin", "phoenix", "denver", "chicago", "miami", "orlando", "cleveland", "rochester", "birmingham", "manchester", "leeds", "oxford", "cambridge", "york", "bath", "reading", "bristol", "toronto", "ottawa", "montreal", "vancouver", "sydney", "melbourne", "perth", "adelaide", "auckland", "wellington", "dublin", "cork", "bern", "basel", "geneva", "zurich", "lausanne", "vienna", "wien", "graz", "hamburg", "munchen", "munich", "koln", "cologne", "frankfurt", "stuttgart", "leipzig", "dresden", "bonn", "essen", "bremen", "hannover", "freiburg", "heidelberg", "ulm", "lyon", "lille", "nice", "nantes", "bordeaux", "tours", "angers", "rennes", "amsterdam", "rotterdam", "utrecht", "leiden", "gent", "lund", "uppsala", "oslo", "bergen", "malaga", "granada", "cadiz", "leon", "toledo", "lugo", "turin", "bologna", "pisa", "siena", "kyoto", "osaka", "nagoya", "seoul", "busan", "mumbai", "delhi", "chennai", "lagos", "accra", "nairobi", "cairo", "tunis", "ankara", "izmir", "moscow", "kiev", "warsaw", "prague", "brno", "budapest", "pecs", "lisbon", "porto", "braga", "recife", "natal", "santos", "lima", "quito", "bogota", "cali"]
+)
 _NO_PART_OF_A_NAME = frozenset(
     [
         "at",
@@ -137,9 +141,7 @@ def find_places(text: Text) -> Iterator[Span]:
             yield Span(text.place(match.start()), text.place(end), "address")
     for match in _NUMBERED.finditer(text.value):
         found = list(_WORD.finditer(text.value, match.start("name"), match.end("name")))
-        if not any(is_clinical(w[0].lower()) for w in found) and any(
-            is_listed_name(w[0].lower()) or not is_known(w[0].lower()) for w in found
-        ):
+        if not is_clinical(found[0][0].lower()) and any(is_listed_name(w[0].lower()) or not is_known(w[0].lower()) for w in found):
             yield Span(match.start(), match.end(), "address")
     for match in _STATE_AFTER.finditer(text.value):
         doubtful = match["st"] in _WORDS_AS_STATES and match.end("st") == match.end()
@@ -258,6 +260,7 @@ def _proper_after(text: Text, at: int) -> int:
             break
         if (
             not joins
+            and match[0] not in _CITIES
             and (is_clinical(match[0]) or (match[0] in words("english") and written.isupper()))
             and match[0] not in GENERIC_PLACE_WORDS
         ):
