@@ -116,6 +116,11 @@ def _process(ref: StudyRef, work: str, job: Job, store: Store, folder: Path) -> 
     spoil = spoil_canary(ref, job.rules.secret) if canary else None
     for done in clean_study(files, job.rules, folder, ref.patient_last_study_date, learn=identities.append, spoil=spoil):
         outcome = done.outcome
+        if _is_uncalled_for(outcome, ref):
+            outcomes.append(replace(outcome, status=Reason.OUTSIDE_COHORT.status, reason=Reason.OUTSIDE_COHORT))
+            if done.path is not None:
+                done.path.unlink()
+            continue
         if outcome.source_series_instance_uid in ref.withdrawn_series:
             # PRIVACY: the rest of the study is taken again, a withdrawn series is not kept again: tests/flows/test_withdrawn.py.
             outcomes.append(replace(outcome, status=Reason.WITHDRAWN.status, reason=Reason.WITHDRAWN))
@@ -159,6 +164,12 @@ def _process(ref: StudyRef, work: str, job: Job, store: Store, folder: Path) -> 
         len(findings),
         detail=",".join(sorted(details)),
     )
+
+
+def _is_uncalled_for(outcome: InstanceOutcome, ref: StudyRef) -> bool:
+    """Say whether an object belongs to another study than was asked for (I7): an archive sent more, or the wrong thing."""
+    asked, came = (uid.strip(" \0") for uid in (ref.source_study_uid, outcome.source_study_instance_uid))
+    return bool(asked and came) and asked != came
 
 
 def _rewritten_from(done: CleanObject) -> Path | None:

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from tasks.prove.trials import Proof
 
 _MISSED = 4
+_READ = 20
 
 
 def prove(
     n: Annotated[int, typer.Option("--n", min=1, help="Defects of each kind; 299 without a miss prove 99 %")] = 300,
     policy: Annotated[str, typer.Option(help="shifted-dates, strict, or a policy file")] = "shifted-dates",
-    pixels: Annotated[int, typer.Option(min=0, help="Texts to burn in and read again (half a CPU second each)")] = 0,
+    pixels: Annotated[
+        int | None,
+        typer.Option(min=0, help="Texts to burn in and read again, a CPU second each; by default n, at most 20", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the proofs as JSON")] = False,
 ) -> None:
     """Plant known defects in copies of clean made objects, run the unchanged gates, and report recall with its lower bound.
@@ -30,7 +34,7 @@ def prove(
     from tasks.prove.run import prove as run
 
     with progress({"prove": "kinds of defects"}, quiet=as_json) as observe:
-        proofs = list(run(load_policy(policy), n, observe, pixels))
+        proofs = list(run(load_policy(policy), n, observe, min(n, _READ) if pixels is None else pixels))
     if as_json:
         print_json({"policy": policy, "proofs": [_as_dict(p) for p in proofs]})
     else:
@@ -55,10 +59,10 @@ def _print_table(proofs: list[Proof]) -> None:
         table.add_column(header, justify=justify)  # type: ignore[arg-type]  # literals
     table.add_column("target", justify="right")
     table.add_column("", justify="left")
-    colours = {"met": "green", "too few": "yellow", "missed": "bold red"}
+    colours = {"met": "green", "too few": "yellow", "measured": "cyan", "missed": "bold red"}
     for proof in proofs:
         bound = f"<= {proof.alarms_per_1000_high:.1f} / 1,000" if proof.is_control else f"{100 * proof.ci_low:.1f} %"
-        target = f"<= {proof.target:g} / 1,000" if proof.is_control else f"{100 * proof.target:g} %"
+        target = f"<= {proof.target:g} / 1,000" if proof.is_control else f"{100 * proof.target:g} %" if proof.target else "none promised"
         outcome = f"[{colours[proof.outcome]}]{proof.outcome}[/]"
         table.add_row(proof.gate, proof.kind, str(proof.planted), str(proof.caught), bound, target, outcome)
     Console().print(table)

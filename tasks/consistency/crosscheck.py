@@ -86,18 +86,22 @@ def measure_crosscheck(found: Crosscheck, kept: pa.Table, policy: GatePolicy, ou
     measures = [
         *_identity_measures(found, patients, policy, blind),
         *_source_measures(found.pulled_again, studies, policy),
-        Measure(
-            "I7", "objects of other studies than were asked for", outside_objects, kept.num_rows, "block", at_most=policy.outside_objects
-        ),
     ]
     tables = [
         as_risk_table(measures),
+        measure_pull(outside_objects, kept.num_rows, policy),
         measure_copies(flattened(evidence, "objects").select(LEDGER.names).cast(LEDGER), patients, policy.copied),
         _likeness(pictures, patients, policy),
         measure_plausibility(objects, policy.implausible_means),
     ]
     table = pa.concat_tables(tables)
     return _unmeasured(table, ("I4", "I5", "P1")) if blind else table
+
+
+def measure_pull(outside_objects: int, objects: int, policy: GatePolicy) -> pa.Table:
+    """Return the I7 row: objects that came and belong to another study than was asked for."""
+    limit = policy.outside_objects
+    return as_risk_table([Measure("I7", "objects of other studies than were asked for", outside_objects, objects, "block", at_most=limit)])
 
 
 def _identity_measures(found: Crosscheck, patients: frozenset[str], policy: GatePolicy, blind: bool) -> Iterable[Measure]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FIELD_MM = (2.0, 2500.0)
 _AIR_HU = (-1150.0, -600.0)  # lung alone may fill the view
+_BONE_HU = 700.0
 _SLICE_STEP, _SERIES_STEP = log(1.8), log(2.5)  # smallest ratio of noise levels that is called odd
 _SPREADS = 8.0  # and as many robust spreads away from the others
 _FEWEST_SLICES, _FEWEST_SERIES = 8, 8
@@ -52,6 +53,8 @@ def _air_is_off(frame: Frame, image_type: list[str]) -> bool:
     if frame.intercept == 0 or "AXIAL" not in image_type:
         return False  # no Hounsfield units, or a localizer
     values = frame.stored[::2, ::2].astype(np.float32) * frame.slope + frame.intercept
+    if float((values > _BONE_HU).mean()) > 0.2:
+        return True  # nobody is bone to a fifth of the image
     low = values[(values < -250) & (values > values.min())]  # the least value is often a pad
     return bool(low.size > 0.2 * values.size and not _AIR_HU[0] <= float(np.percentile(low, 25)) <= _AIR_HU[1])
 

@@ -160,6 +160,25 @@ def strangers_value(other: Specimen, chance: random.Random, dataset: Dataset) ->
     return None
 
 
+def lost_utility(specimen: Specimen, chance: random.Random, dataset: Dataset) -> bytes | None:
+    """Change one pixel, a position, a spacing, the rescale intercept, or the frame of reference; or lose one of them."""
+    kind = chance.randrange(6)
+    if kind == 0:
+        at = 2 * chance.randrange(len(dataset.PixelData) // 2)
+        dataset.PixelData = dataset.PixelData[:at] + bytes([dataset.PixelData[at] ^ 1]) + dataset.PixelData[at + 1 :]
+    elif kind == 1:
+        dataset.ImagePositionPatient = [float(v) + chance.choice((-1.0, 0.5, 100.0)) for v in dataset.ImagePositionPatient]
+    elif kind == 2:
+        dataset.PixelSpacing = [3.9, 4.0]
+    elif kind == 3:
+        dataset.RescaleIntercept = -1000
+    elif kind == 4:
+        dataset.FrameOfReferenceUID = dataset.SeriesInstanceUID
+    else:
+        del dataset[chance.choice(("ImageOrientationPatient", "RescaleSlope", "PixelSpacing"))]
+    return None
+
+
 def burned_in_text(specimen: Specimen, chance: random.Random, dataset: Dataset) -> bytes | None:
     """Draw a name, an id or a date into the pixels, brighter than all else."""
     import cv2

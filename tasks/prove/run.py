@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tasks.policy import Policy
-from tasks.prove.kinds import OBJECT_DEFECTS
+from tasks.prove.kinds import CANDIDATE_DEFECTS, OBJECT_DEFECTS
 from tasks.prove.specimens import make_specimens
-from tasks.prove.tables import CANDIDATE_DEFECTS
-from tasks.prove.trials import Proof, try_burned_in, try_candidates, try_clean, try_plants, try_strangers
+from tasks.prove.trials import Proof, try_burned_in, try_candidates, try_clean, try_plants, try_strangers, try_utility
 from tasks.secret import Secret
 
 Observer = Callable[[str, int, int], None]
+OTHER_KINDS = ("T1x", "U", "T7")
+"""Gates whose trials need more than one written object, or a reading of its pixels."""
 _CLEAN_PER_PLANT = 4
 _PATIENTS_AT_MOST = 250
 
@@ -42,6 +43,7 @@ def prove(policy: Policy, n: int, observe: Observer = lambda _stage, _done, _tot
             yield try_plants(kind, specimens, n, policy, folder)
         observe("prove", len(OBJECT_DEFECTS), steps)
         yield from try_strangers(specimens, n, policy, folder)
+        yield from try_utility(specimens, n, policy, folder)
         yield try_clean(specimens, policy)
         for number, defect in enumerate(CANDIDATE_DEFECTS, len(OBJECT_DEFECTS) + 1):
             observe("prove", number, steps)

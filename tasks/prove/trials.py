@@ -16,8 +16,8 @@ from pydicom.dataset import Dataset
 from tasks.policy import Policy
 from tasks.policy.gates import GatePolicy
 from tasks.prove.bounds import lower_bound, upper_bound
-from tasks.prove.kinds import USUAL, ObjectDefect
-from tasks.prove.leaks import Plant, burned_in_text, strangers_value
+from tasks.prove.kinds import NOT_PROMISED, USUAL, ObjectDefect
+from tasks.prove.leaks import Plant, burned_in_text, lost_utility, strangers_value
 from tasks.prove.specimens import Specimen
 from tasks.prove.tables import CandidateDefect
 from tasks.scan import HOLD_SCORE, hold_reason, scan_object
@@ -61,7 +61,11 @@ class Proof:
 
     @property
     def outcome(self) -> str:
-        """Return "met", "missed", or "too few" when nothing was missed but the number proves less than the target."""
+        """Return "met", "missed", "too few" when nothing was missed but the number proves less than the target, or "measured"
+        where nothing was promised.
+        """
+        if self.target == NOT_PROMISED:
+            return "measured"
         if self.is_control:
             return "met" if self.planted and self.alarms_per_1000 <= self.target else "missed"
         if self.planted and self.ci_low >= self.target:
@@ -109,11 +113,31 @@ def _of_stranger(other: Specimen, _: Specimen, chance: random.Random, dataset: D
 
 
 def try_candidates(defect: CandidateDefect, n: int, policy: GatePolicy) -> Iterator[Proof]:
-    """Show the gate `n` candidates with the defect, then a third as many without."""
+    """Show the gate `n` candidates with the defect (fewer of a slow kind), then a third as many without."""
+    n = min(n, defect.most)
     kinds = ((defect.kind, True, defect.target, n), (f"clean: {defect.kind}", False, ALLOWED_PER_1000, max(n // 3, 1)))
     for kind, planted, target, count in kinds:
         held = sum(defect.trial(random.Random(f"{defect.kind} {number}"), policy, planted) for number in range(count))
         yield Proof(defect.gate, kind, count, held, target)
+
+
+def try_utility(specimens: Sequence[Specimen], n: int, policy: Policy, scratch: Path) -> Iterator[Proof]:
+    """Change pixels, geometry, grey scale or references of written objects and compare with the source; then the clean ones."""
+    from tasks.utility import StudyPairs, compare_object
+
+    def is_held(written: Path, specimen: Specimen) -> bool:
+        pairs = StudyPairs()
+        list(compare_object(specimen.source, specimen.written, pairs))  # what the study taught before
+        found = compare_object(specimen.source, written, pairs, sop_instance_uid=specimen.sop_instance_uid)
+        return hold_reason(found, policy.gates) is not None
+
+    chosen = [specimens[number * len(specimens) // n] for number in range(n)]
+    caught = sum(
+        is_held(planted_copy(specimen, lost_utility, random.Random(f"utility {number}"), scratch), specimen)
+        for number, specimen in enumerate(chosen)
+    )
+    yield Proof("U", "pixels, geometry, grey scale or references changed", n, caught, USUAL)
+    yield Proof("U", "clean objects", n, sum(is_held(s.written, s) for s in chosen), ALLOWED_PER_1000)
 
 
 def try_burned_in(specimens: Sequence[Specimen], n: int, scratch: Path) -> Iterator[Proof]:

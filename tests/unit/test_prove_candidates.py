@@ -13,22 +13,17 @@ import pytest
 from tasks.consistency.copies import LEDGER, measure_copies, pixel_digest
 from tasks.consistency.likeness import alike_across, small_picture
 from tasks.policy import load_policy
+from tasks.prove.kinds import CANDIDATE_DEFECTS
 from tasks.prove.run import prove
 from tasks.prove.specimens import Specimen, make_specimens
-from tasks.prove.tables import CANDIDATE_DEFECTS, CandidateDefect, is_out_of_bounds
-from tasks.prove.trials import try_candidates, try_strangers
+from tasks.prove.tables import is_out_of_bounds
+from tasks.prove.trials import try_strangers
 from tasks.risk.measures import Measure, as_risk_table
 from tasks.scan.walk import read_walk
 from tasks.secret import Secret
 from tests.unit.scan_objects import POLICY
 
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-
-
-@pytest.mark.parametrize("defect", CANDIDATE_DEFECTS, ids=lambda d: f"{d.gate} {d.kind}")
-def test_defects_of_candidates_are_caught(defect: CandidateDefect) -> None:
-    planted, clean = try_candidates(defect, 6, POLICY.gates)
-    assert (planted.caught, planted.planted, clean.caught) == (6, 6, 0)
 
 
 def test_a_threshold_that_was_loosened_is_noticed() -> None:
