@@ -22,7 +22,7 @@ from flows.session import Session
 from tasks import private
 from tasks.archive import open_archive
 from tasks.canaries import canary_keys
-from tasks.candidates import keep_docs, keep_judgement
+from tasks.candidates import keep_docs, keep_judgement, read_plan
 from tasks.consistency.crosscheck import Crosscheck, cross_check, measure_crosscheck
 from tasks.consistency.second_look import read_again
 from tasks.consistency.sources import pull_again
@@ -178,7 +178,7 @@ def judge_candidate(session: Session, candidate: Candidate, receipts: Sequence[R
     from tasks.report import write_report
 
     instances, findings = (read_table(session.private, candidate, name) for name in ("instances", "findings"))
-    planned = _plan(session, candidate)
+    planned = read_plan(session.private, candidate.candidate_id)
     measures = pa.Table.from_pylist(planned["measures"], schema=RISK) if planned else None
     earlier = read_earlier(session.public)
     policy, store = session.rules.policy, session.private
@@ -227,14 +227,6 @@ def _keep(session: Session, candidate: Candidate, judgement: Judgement) -> None:
 
 def keep_levels(session: Session, candidate: Candidate) -> None:
     """Freeze the published candidate's levels for every later release of this dataset."""
-    planned = _plan(session, candidate)
+    planned = read_plan(session.private, candidate.candidate_id)
     if planned:
         freeze_levels(session.private, planned["levels"], session.rules.policy.gates)
-
-
-def _plan(session: Session, candidate: Candidate) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(session.private.get(f"{candidate.prefix}plan.json"))
-    except KeyError:
-        return {}
-    return found

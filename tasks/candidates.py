@@ -82,6 +82,15 @@ def read_candidate_table(private: Store, candidate_id: str, name: str) -> pa.Tab
         return _TABLES[name].empty_table()
 
 
+def read_plan(private: Store, candidate_id: str) -> dict[str, Any]:
+    """Return what was planned while a candidate was assembled (levels, who was held back by what, groups); empty without a plan."""
+    try:
+        found: dict[str, Any] = json.loads(private.get(f"candidates/{candidate_id}/plan.json"))
+    except KeyError:
+        return {}
+    return found
+
+
 def read_judged(private: Store, candidate_id: str) -> JudgedCandidate:
     """Return one judged candidate; UsageError when there is none of that id."""
     where = f"candidate {candidate_id}"

@@ -14,6 +14,7 @@ import numpy as np
 from tasks.scan.walk import Walk
 
 Image = np.ndarray[Any, Any]
+_RLE = "1.2.840.10008.1.2.5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ def _decoded(walk: Walk) -> Frame | None:
 
     dataset = dcmread(io.BytesIO(bytes(walk.data)))
     frames = int(dataset.get("NumberOfFrames", 1) or 1)
-    image = pixel_array(dataset, index=frames // 2, decoding_plugin="pylibjpeg" if walk.fragments else "")
+    # GDCM ends the whole process over some damaged streams; run-length coding is pydicom's own
+    plugin = {True: "pydicom" if walk.transfer_syntax_uid == _RLE else "pylibjpeg", False: ""}[bool(walk.fragments)]
+    image = pixel_array(dataset, index=frames // 2, decoding_plugin=plugin)
     image = image.mean(axis=-1) if image.ndim == 3 else image
     slope, intercept = float(dataset.get("RescaleSlope", 1) or 1), float(dataset.get("RescaleIntercept", 0) or 0)
     return Frame(image, int(dataset.BitsStored), False, slope, intercept)

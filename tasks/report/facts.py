@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from tasks.model import Receipt
 from tasks.policy import Policy
+from tasks.policy.vocabulary import gates
 from tasks.risk.crowds import class_sizes
 from tasks.risk.profiles import read_profiles
 from tasks.risk.words import WORD
@@ -47,6 +48,15 @@ class GateSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupCount:
+    """Patients of one group before the gates, and how many of them are in the candidate."""
+
+    group: str
+    patients: int
+    stayed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     modalities: Bars  # patients
     people: Bars  # patients by sex
@@ -54,12 +64,16 @@ class Facts:
     crowds: Bars  # classes by size
     outcomes: Bars  # objects by status and reason
     findings: Bars  # findings by rule
+    held: Bars  # patients held back by gate
+    groups: list[GroupCount]
     gates: list[GateSummary]
     values: list[ValueCount] = field(repr=False)
 
 
-def gather_facts(tables: Mapping[str, pa.Table], receipts: Sequence[Receipt], policy: Policy, rules: ValueRules | None) -> Facts:
-    """Count everything that the report shows. `tables`: instances, findings, verdicts, risk, words."""
+def gather_facts(
+    tables: Mapping[str, pa.Table], receipts: Sequence[Receipt], policy: Policy, rules: ValueRules | None, plan: Mapping[str, Any]
+) -> Facts:
+    """Count everything that the report shows. `tables`: instances, findings, verdicts, risk, words; `plan`: as it was kept."""
     instances = tables["instances"]
     return Facts(
         modalities=_patients_by(instances, "Modality"),
@@ -68,6 +82,8 @@ def gather_facts(tables: Mapping[str, pa.Table], receipts: Sequence[Receipt], po
         crowds=_crowds(instances, policy),
         outcomes=_outcomes(receipts),
         findings=Counter(f"{r['rule']} ({r['kind']})" for r in tables["findings"].to_pylist()).most_common(40),
+        held=[(f"{gate}: {_question(gate)}", n) for gate, n in plan.get("held_by_gate", {}).items() if n],
+        groups=[GroupCount(g["facet"], g["patients"], g["stayed"]) for facet in plan.get("groups", {}).values() for g in facet],
         gates=_gates(tables["verdicts"], tables["risk"]),
         values=[*_words(tables["words"]), *_values(instances, policy, rules)],
     )
@@ -115,6 +131,11 @@ def _gates(verdicts: pa.Table, risk: pa.Table) -> list[GateSummary]:
     grave = {"broken": 0, "block": 1, "quarantine": 2, "ask": 3, "info": 4, "pass": 5}
     rows = [GateSummary(g, m, t, v, n, measured.get((g, m))) for (g, m, t, v), n in counted.items()]
     return sorted(rows, key=lambda r: (grave.get(r.verdict, 0), r.gate, r.measure))
+
+
+def _question(gate: str) -> str:
+    known = gates().get(gate)
+    return known.question if known else "unknown gate"
 
 
 def _values(instances: pa.Table, policy: Policy, rules: ValueRules | None) -> list[ValueCount]:

@@ -10,7 +10,7 @@ from importlib import resources
 from itertools import groupby
 
 from tasks.candidates import JudgedCandidate
-from tasks.report.facts import Bars, Facts, GateSummary, ValueCount
+from tasks.report.facts import Bars, Facts, GateSummary, GroupCount, ValueCount
 from tasks.report.plots import bars
 from tasks.report.regulators import Answer
 from tasks.report.text import attribute, html
@@ -27,6 +27,7 @@ class Page:
     facts: Facts
     answers: Sequence[Answer]
     thumbnails: Sequence[Thumbnail] = ()
+    silhouettes: Sequence[Thumbnail] = ()
     smallest_crowd: int = 11
 
 
@@ -65,8 +66,12 @@ def _sections(page: Page) -> Iterator[str]:
     yield from _values(facts.values)
     yield '</section><section id="pixels"><h2>5. Pixels that were changed</h2>'
     yield from _pictures(page.thumbnails)
+    if page.silhouettes:
+        yield "<h3>Heads from the side</h3><p>A nose, lips or a chin that can be told from one another are a face.</p>"
+        yield _gallery(page.silhouettes)
     yield '</section><section id="held"><h2>6. What was left behind, and what was found</h2>'
-    yield _figures(("Objects by outcome", facts.outcomes), ("Findings by rule", facts.findings))
+    yield _figures(("Objects by outcome", facts.outcomes), ("Findings by rule", facts.findings), ("Patients held back by gate", facts.held))
+    yield _groups(facts.groups)
     yield '</section><section id="gates"><h2>7. Every gate</h2><details><summary>All measures</summary>'
     yield f'{_gate_table(facts.gates)}</details></section><section id="regulators"><h2>8. Regulators’ questions</h2>'
     for framework, answers in groupby(page.answers, key=lambda a: a.framework):
@@ -130,11 +135,28 @@ def _pictures(thumbnails: Sequence[Thumbnail]) -> Iterator[str]:
     if not thumbnails:
         yield "<p>No picture of this candidate was blanked or defaced, or none could be shown.</p>"
         return
-    yield '<p>As they would be released. Look for text that is left, and for a face.</p><div class="pictures">'
-    for t in thumbnails:
-        yield f'<figure><img alt="{html(t.caption)}" src="data:image/png;base64,{t.png_base64}">'
-        yield f"<figcaption>{html(t.caption)}</figcaption></figure>"
-    yield "</div>"
+    yield "<p>As they would be released. Look for text that is left, and for a face.</p>"
+    yield _gallery(thumbnails)
+
+
+def _gallery(thumbnails: Sequence[Thumbnail]) -> str:
+    figures = [
+        f'<figure><img alt="{html(t.caption)}" src="data:image/png;base64,{t.png_base64}">'
+        f"<figcaption>{html(t.caption)}</figcaption></figure>"
+        for t in thumbnails
+    ]
+    return f'<div class="pictures">{"".join(figures)}</div>'
+
+
+def _groups(groups: Sequence[GroupCount]) -> str:
+    """Return who was there before the gates and who is left, group by group."""
+    if not groups:
+        return ""
+    rows = [
+        _cell(g.group) + _number(f"{g.patients:,}") + _number(f"{g.stayed:,}") + _number(f"{100 * g.stayed / g.patients:.0f} %")
+        for g in groups
+    ]
+    return "<h3>Whom the gates removed</h3>" + _table(("group", "patients asked for", "in the candidate", "share"), rows)
 
 
 def _figures(*plots: tuple[str, Bars]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tasks.candidates import read_candidate_table, read_judged
+from tasks.candidates import read_candidate_table, read_judged, read_plan
 from tasks.model import Receipt
 from tasks.policy import Policy
 from tasks.publish.store import Store
 from tasks.report.facts import gather_facts
 from tasks.report.page import Page, render_page
 from tasks.report.regulators import answer_regulators
+from tasks.report.silhouettes import make_silhouettes
 from tasks.report.text import csv_table
 from tasks.report.thumbnails import make_thumbnails
 from tasks.value_rules import ValueRules
@@ -44,8 +45,9 @@ def render_report(private: Store, candidate_id: str, receipts: Sequence[Receipt]
     tables = {name: read_candidate_table(private, candidate_id, name) for name in ("instances", "findings", "verdicts", "risk", "words")}
     return Page(
         candidate=read_judged(private, candidate_id),
-        facts=gather_facts(tables, receipts, policy, rules),
+        facts=gather_facts(tables, receipts, policy, rules, read_plan(private, candidate_id)),
         answers=answer_regulators(tables["verdicts"], policy.gates.k),
         thumbnails=make_thumbnails(private, tables["instances"]),
+        silhouettes=make_silhouettes(private, tables["instances"]),
         smallest_crowd=policy.gates.k,
     )
