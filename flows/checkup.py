@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlparse
 
+from flows.local_server import LEASES_ON_DISK
 from tasks.archive_spec import DicomwebArchive, DimseArchive, FolderArchive
 from tasks.errors import ReleaseError
 from tasks.publish.store import AlreadyExistsError, Store, open_store
@@ -281,6 +282,12 @@ def _prefect(spec: Spec) -> str:
     open_to_all = httpx.post(f"{url.rstrip('/')}/deployments/filter", json={}, timeout=10, trust_env=False).status_code == 200
     if open_to_all:
         raise Doubt("the Prefect server asks for no login", "set PREFECT_SERVER_API_AUTH_STRING where it runs")
+    settings = httpx.get(f"{url.rstrip('/')}/admin/settings", auth=login if len(login) == 2 else None, timeout=10, trust_env=False).json()
+    if "memory" in str(settings.get("server", {}).get("concurrency", {}).get("lease_storage", "")):
+        raise Doubt(
+            "the Prefect server forgets at a restart who holds a dataset, and later runs would wait for ever",
+            f"set PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE={LEASES_ON_DISK} where it runs, and keep its PREFECT_HOME",
+        )
     return f"server version {answer.text.strip()[:20]}, with a login"
 
 

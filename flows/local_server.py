@@ -17,6 +17,8 @@ from pathlib import Path
 from tasks.errors import ReleaseError
 
 PASSWORD_FILE = "ui-login"  # noqa: S105 - a file's name
+LEASES_ON_DISK = "prefect.server.concurrency.lease_storage.filesystem"
+"""Who holds a dataset outlives a restart of the server; in memory, Prefect's default, such a place would stay taken for ever."""
 
 
 @contextmanager
@@ -36,6 +38,7 @@ def local_server(home: Path, port: int, seconds: float = 180) -> Iterator[str]:
             "PREFECT_SERVER_API_AUTH_STRING": login,
             "PREFECT_UI_API_URL": f"{address}/api",
             "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # SQLite: a writer waits for another instead of failing
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES_ON_DISK,
         }
     )
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]

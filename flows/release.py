@@ -21,6 +21,7 @@ from flows import artifacts, workers
 from flows.gates import assemble, compare_with_archive, foresee, judge_candidate, keep_levels
 from flows.review import settle_candidate
 from flows.session import Session, broken_machine, open_session
+from flows.standing import keep_standing, still_released
 from flows.summary import ReleaseSummary, summarise
 from flows.withdrawn import settle_withdrawn
 from tasks import private
@@ -30,13 +31,12 @@ from tasks.canaries import canary_keys, canary_patients, canary_refs
 from tasks.errors import HeldError, ReleaseError
 from tasks.model import Receipt, Status, StudyRef, Verdict
 from tasks.publish.candidate import Candidate, read_table
-from tasks.publish.canonical import canonical_json
 from tasks.publish.release import publish_candidate
 from tasks.publish.signing import open_signer
 from tasks.publish.verify import verify
 from tasks.registry import check_consent
 from tasks.spec import Spec
-from tasks.study_job import rules_id, work_id
+from tasks.study_job import work_id
 
 Observer = Callable[[str, int, int], None]
 """Told (stage, done, total); the command line draws a progress bar from it."""
@@ -44,8 +44,6 @@ Observer = Callable[[str, int, int], None]
 observer: ContextVar[Observer] = ContextVar("observer", default=lambda _stage, _done, _total: None)
 
 _SHARD = 2_000
-
-COHORT_KEY = "vault/cohort.json"
 
 
 @flow(name="release", flow_run_name="release-{spec.dataset}", persist_result=False, validate_parameters=True)
@@ -97,12 +95,16 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     singing = [r for r in (*caught, *fresh) if r.study_key in canary_keys(session.rules.secret)]
     fresh = [r for r in fresh if r not in singing]
     receipts = stage["compare"](session, asked, reconcile(asked, [*withdrawn, *done, *fresh]))
-    private.put_receipts_index(session.private, {**known, **{r.study_key: r for r in (*receipts, *singing)}}.values())
+    kept = keep_standing(session, fresh, known)
+    standing = [kept.get(r.study_key, r) for r in receipts]
+    private.put_receipts_index(session.private, {**known, **{r.study_key: r for r in (*standing, *singing)}}.values())
     artifacts.receipts_table(receipts)
+    if kept:
+        log.warning("%d studies failed that were released before; they stay as they were until they can be done again", len(kept))
     absent = still_released(session, asked, known, whole_cohort=study_keys is None)
     if absent and study_keys is None:
         log.warning("%d released studies are no longer in the archive; they stay in the release until they are withdrawn", len(absent))
-    everything = [*receipts, *absent, *singing]
+    everything = [*standing, *absent, *singing]
     candidate, suppressed = stage["assemble"](session, everything)
     summary = summarise(
         session.run_id, asked, receipts, pulled=len(todo) - len(to_catch), suppressed_patients=suppressed, absent=len(absent)
@@ -179,27 +181,6 @@ def split_known(session: Session, asked: Sequence[StudyRef], known: dict[str, Re
         else:
             todo.append(ref)
     return done, todo
-
-
-def still_released(session: Session, asked: Sequence[StudyRef], known: dict[str, Receipt], *, whole_cohort: bool) -> list[Receipt]:
-    """Return the receipts of released studies that were not asked for now but still belong to the dataset.
-
-    A study that is gone from the archive does not vanish silently from the release; one that a changed cohort no longer asks
-    for does. Receipts under other rules are worth nothing: their bytes cannot be made again.
-    """
-    cohort = canonical_json([session.spec.cohort.model_dump(mode="json"), session.spec.archive.model_dump(mode="json")])
-    same_cohort = True
-    if whole_cohort:
-        try:
-            same_cohort = session.private.get(COHORT_KEY) == cohort
-        except KeyError:
-            same_cohort = False
-        session.private.put(COHORT_KEY, cohort)
-    present = {ref.study_key for ref in asked}
-    rules = rules_id(session.rules)
-    present |= canary_keys(session.rules.secret)  # no study of the archive's
-    gone = [r for key, r in known.items() if key not in present and r.status is Status.RELEASED and r.rules_id == rules]
-    return sorted(gone, key=lambda r: r.study_key) if same_cohort else []
 
 
 def process_shard(session: Session, client: Any, refs: Sequence[StudyRef], offset: int, total: int) -> list[Receipt]:

@@ -211,6 +211,7 @@ class Receipt:
     seconds: float = 0.0
     detail: str = ""  # exception class name at most, never its message
     rules_id: str = ""  # digest of policy, version and key: what a study that left the archive is still worth
+    tables_sha256: str = ""  # digest of the study's tables on the private side: a later run that broke off may have changed them
 
 
 @dataclass(frozen=True, slots=True)

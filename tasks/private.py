@@ -67,6 +67,18 @@ def put_table(store: Store, key: str, table: pa.Table) -> None:
     store.put(key, buffer.getvalue())
 
 
+def tables_sha256(store: Store, study_key: str) -> str:
+    """Return the digest of everything that is kept of one study beside its objects and its receipt."""
+    digest = hashlib.sha256()
+    for key in (identities_key, evidence_key, instances_key, findings_key, crosswalk_key):
+        try:
+            content = hashlib.sha256(store.get(key(study_key))).hexdigest()
+        except KeyError:
+            content = "absent"
+        digest.update(f"{content}\n".encode())
+    return digest.hexdigest()
+
+
 def get_table(store: Store, key: str, schema: pa.Schema) -> pa.Table:
     """Read one Parquet table; an absent one is empty."""
     try:

@@ -163,6 +163,7 @@ def _process(ref: StudyRef, work: str, job: Job, store: Store, folder: Path) -> 
         released_bytes,
         len(findings),
         detail=",".join(sorted(details)),
+        tables_sha256=private.tables_sha256(store, ref.study_key),
     )
 
 

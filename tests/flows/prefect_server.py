@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from flows.local_server import LEASES_ON_DISK
 from tests.archive.servers import free_port
 from tests.flows.sallyport import environment
 
@@ -101,6 +102,7 @@ class SharedServer:
             PREFECT_SERVER_API_AUTH_STRING=self.login,
             PREFECT_SERVER_ANALYTICS_ENABLED="false",
             PREFECT_SERVER_DATABASE_CONNECTION_URL=self._database,
+            PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE=LEASES_ON_DISK,
         )
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "server.log").open("ab") as log:

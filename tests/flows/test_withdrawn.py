@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
-from flows import artifacts, release, workers
-from flows.session import open_session
+from flows import release
 from tasks import private
 from tasks.model import Reason, Status
 from tasks.publish.signing import open_signer
@@ -22,7 +20,6 @@ from tasks.publish.withdrawal_scope import Asked
 from tasks.sample import PATIENTS
 from tasks.sample.objects import ct_series, uid
 from tasks.spec import read_spec
-from tasks.study_job import process_study
 from tests.flows.sallyport import sallyport
 
 
@@ -54,43 +51,11 @@ def add_study(archive: Path, patient: int, study: int, series: tuple[int, ...] =
 
 
 @pytest.fixture
-def night(write_spec, tmp_path, monkeypatch):
-    """One whole run of the flow's own code in this process: its stages without Prefect, its studies without Dask."""
+def night(write_spec, tmp_path, run_here):
     archive = tmp_path / "archive"
     archive.mkdir()
     spec = read_spec(write_spec(archive))
-    plain = {"find", "foresee", "assemble", "publish", "verify"}
-    names = {"find": "find_studies", "verify": "verify_release"}
-
-    def approve(session, candidate, _receipts):
-        from tests.publish.corpus import approve
-
-        return approve(candidate)
-
-    def process(session, _client, refs, _offset, _total):
-        return [process_study(ref, session.job) for ref in refs]
-
-    stages = {name: getattr(release, names.get(name, name)) for name in plain} | {"process": process, "judge": approve}
-    monkeypatch.setattr(release, "_stages", lambda: stages)
-    monkeypatch.setattr(release, "get_run_logger", lambda: logging.getLogger("night"))
-    for name in ("receipts_table", "verdict_table"):
-        monkeypatch.setattr(artifacts, name, lambda *_: None)
-
-    class Client:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            return None
-
-    monkeypatch.setattr(workers, "connect", lambda *_: Client())
-    monkeypatch.setattr(workers, "check_engines", lambda _: None)
-
-    def run():
-        with open_session(spec) as session:
-            return session, release._run(session, None, False)
-
-    return archive, run
+    return archive, lambda: run_here(spec)
 
 
 def receipts(session) -> dict:
