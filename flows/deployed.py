@@ -19,6 +19,7 @@ from prefect.concurrency.sync import concurrency
 from prefect.states import Completed, Failed
 from pydantic import Field, StringConstraints
 
+from flows.stages import internal_error
 from tasks.errors import ReleaseError, UsageError
 from tasks.spec import Spec, read_spec
 
@@ -238,8 +239,7 @@ def _guarded(what: str) -> Iterator[None]:
         get_run_logger().error("%s", error)
         raise
     except Exception as error:
-        problem = f"stopped by {type(error).__name__}"
-        raise ReleaseError(what, problem, "run it again; report it if it stays") from None
+        raise internal_error(what, error) from None
 
 
 def _link(spec: Spec) -> None:

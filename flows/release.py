@@ -12,8 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
-from prefect import flow, get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
@@ -21,6 +20,7 @@ from flows import artifacts, workers
 from flows.gates import assemble, compare_with_archive, foresee, judge_candidate, keep_levels
 from flows.review import settle_candidate
 from flows.session import Session, broken_machine, open_session
+from flows.stages import internal_error, stage
 from flows.standing import keep_standing, still_released
 from flows.summary import ReleaseSummary, summarise
 from flows.withdrawn import settle_withdrawn
@@ -61,8 +61,7 @@ def release(spec: Spec, study_keys: list[str] | None = None, dry_run: bool = Fal
             broken = broken_machine(error)
             return Failed(message=str(broken), data=broken)
         except Exception as error:
-            # PRIVACY: a message may hold a value; the class does not (tests/leaks/test_canaries.py).
-            broken = ReleaseError("release", f"stopped by {type(error).__name__}", "run it again; report it if it stays")
+            broken = internal_error("release", error)
             return Failed(message=str(broken), data=broken)
     if summary.failed_instances:
         return Completed(message=summary.sentence(), name="CompletedWithFailures", data=summary)
@@ -71,8 +70,8 @@ def release(spec: Spec, study_keys: list[str] | None = None, dry_run: bool = Fal
 
 def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> ReleaseSummary:
     log = get_run_logger()
-    stage = _stages()
-    asked: list[StudyRef] = stage["find"](session, study_keys)
+    stages = _stages()
+    asked: list[StudyRef] = stages["find"](session, study_keys)
     settled = settle_withdrawn(session, asked, private.get_receipts_index(session.private))
     known, withdrawn = settled.known, list(settled.receipts.values())
     done, todo = split_known(session, settled.refs, known)
@@ -82,7 +81,7 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     if settled.left_in_quarantine:
         log.warning("%d withdrawn studies came back into quarantine; withdraw them once more to purge them", settled.left_in_quarantine)
     if dry_run:
-        foreseen = stage["foresee"](session, settled.refs)
+        foreseen = stages["foresee"](session, settled.refs)
         return replace(summarise(session.run_id, asked, [*withdrawn, *done], pulled=0, dry_run=True), foreseen=foreseen)
     check_pull(session, len(todo))
     fresh: list[Receipt] = []
@@ -91,10 +90,10 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
         with workers.connect(session.spec.workers, session.scratch) as client:
             workers.check_engines(client)
             for start in range(0, len(todo), _SHARD):
-                fresh += stage["process"](session, client, todo[start : start + _SHARD], start, len(todo))
+                fresh += stages["process"](session, client, todo[start : start + _SHARD], start, len(todo))
     singing = [r for r in (*caught, *fresh) if r.study_key in canary_keys(session.rules.secret)]
     fresh = [r for r in fresh if r not in singing]
-    receipts = stage["compare"](session, asked, reconcile(asked, [*withdrawn, *done, *fresh]))
+    receipts = stages["compare"](session, asked, reconcile(asked, [*withdrawn, *done, *fresh]))
     kept = keep_standing(session, fresh, known)
     standing = [kept.get(r.study_key, r) for r in receipts]
     private.put_receipts_index(session.private, {**known, **{r.study_key: r for r in (*standing, *singing)}}.values())
@@ -105,13 +104,13 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     if absent and study_keys is None:
         log.warning("%d released studies are no longer in the archive; they stay in the release until they are withdrawn", len(absent))
     everything = [*standing, *absent, *singing]
-    candidate, suppressed = stage["assemble"](session, everything)
+    candidate, suppressed = stages["assemble"](session, everything)
     summary = summarise(
         session.run_id, asked, receipts, pulled=len(todo) - len(to_catch), suppressed_patients=suppressed, absent=len(absent)
     )
     if candidate is None:
         return summary.held("nothing_to_release")
-    verdict, verdicts = stage["judge"](session, candidate, everything)
+    verdict, verdicts = stages["judge"](session, candidate, everything)
     artifacts.verdict_table(verdict, verdicts)
     gates, secret = session.rules.policy.gates, session.rules.secret
     decided = settle_candidate(session.private, candidate.candidate_id, verdict, session.spec, gates, secret)
@@ -121,20 +120,14 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     if opens := closed_until(session.public, candidate.root, window, today()):
         return summary.held(f"C1: the next {window} window opens on {opens.isoformat()}", candidate_id=candidate.candidate_id)
     birds = canary_patients(session.private, canaries)
-    published = stage["publish"](session, candidate, decided.verdict, verdicts, decided.approval, birds)
+    published = stages["publish"](session, candidate, decided.verdict, verdicts, decided.approval, birds)
     keep_levels(session, candidate)
-    stage["verify"](session)
+    stages["verify"](session)
     return summary.published(candidate.candidate_id, published.release_id, changed=published.changed)
 
 
 def _stages() -> dict[str, Callable[..., Any]]:
-    """Wrap each stage as a Prefect task: no caching, no persisted results (they hold identified values)."""
-
-    def stage(function: Callable[..., Any], name: str, retries: int = 0) -> Callable[..., Any]:
-        return task(function).with_options(
-            name=name, retries=retries, retry_delay_seconds=10, cache_policy=NO_CACHE, persist_result=False, log_prints=False
-        )
-
+    """Return each stage as a Prefect task."""
     return {
         "find": stage(find_studies, "find studies"),
         "foresee": stage(foresee, "measure before pulling"),

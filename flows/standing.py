@@ -50,9 +50,10 @@ def keep_standing(session: Session, fresh: Sequence[Receipt], known: Mapping[str
     standing = {}
     for receipt in fresh:
         earlier = known.get(receipt.study_key)
-        if receipt.status is Status.FAILED and earlier and earlier.status is Status.RELEASED and earlier.rules_id == rules:
-            # PRIVACY: a run that broke off while it wrote left tables of two states; nothing of such a study stands
-            # (tests/flows/test_standing.py).
-            if earlier.tables_sha256 == private.tables_sha256(session.private, receipt.study_key):
-                standing[receipt.study_key] = earlier
+        if receipt.status is not Status.FAILED or not earlier or earlier.status is not Status.RELEASED or earlier.rules_id != rules:
+            continue
+        # PRIVACY: a run that broke off while it wrote left tables of two states; nothing of such a study stands
+        # (tests/flows/test_standing.py).
+        if earlier.tables_sha256 == private.tables_sha256(session.private, receipt.study_key):
+            standing[receipt.study_key] = earlier
     return standing
