@@ -19,8 +19,8 @@ Run = Callable[[Spec], tuple[Session, ReleaseSummary]]
 @pytest.fixture
 def run_here(monkeypatch: pytest.MonkeyPatch) -> Run:
     """One whole run of the flow's code in this process: stages without Prefect, studies without Dask, every candidate approved."""
-    plain = {"find", "foresee", "assemble", "publish", "verify"}
-    names = {"find": "find_studies", "verify": "verify_release"}
+    plain = {"find", "foresee", "compare", "assemble", "publish", "verify"}
+    names = {"find": "find_studies", "compare": "compare_with_archive", "verify": "verify_release"}
 
     def approve(session, candidate, _receipts):
         from tests.publish.corpus import approve
