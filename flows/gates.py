@@ -5,10 +5,10 @@ What is measured is in `tasks/risk`, what is judged in `expectations`, what peop
 
 from __future__ import annotations
 
-import json
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -97,14 +97,15 @@ def assemble(session: Session, receipts: Sequence[Receipt]) -> tuple[Candidate |
         return None, 0
     ledger = sorted({*private.get_receipts_index(session.private), *(r.study_key for r in receipts)})
     found = cross_check(session.private, everybody, findings, ledger)
-    clean = held_rows(table, frozenset().union(*found.held_back().values()))
+    held = frozenset(table["PatientID"].to_pylist()).intersection(frozenset().union(*found.held_back().values()))
+    clean = held_rows(table, held)
     kept, plan = plan_candidate(session, clean) if clean.num_rows else (clean, None)
     if plan is None or kept.num_rows == 0:
-        return None, len(plan.held_patient_ids) if plan else 0
+        return None, len(held | plan.held_patient_ids) if plan else len(held)
     findings = findings.filter(pc.is_in(findings["sop_instance_uid"], value_set=kept["SOPInstanceUID"].combine_chunks()))
     candidate = freeze_candidate(session.private, session.spec.dataset, session.rules.policy, kept, findings)
     keep_plan(session, candidate, plan, everybody, kept, found, _outside(receipts))
-    return candidate, len(plan.held_patient_ids)
+    return candidate, len(held | plan.held_patient_ids)
 
 
 def _tables_of(session: Session, receipts: Sequence[Receipt]) -> tuple[pa.Table, pa.Table]:
@@ -164,6 +165,8 @@ def keep_plan(
         "levels": dict(plan.levels),
         "held_patients": len(plan.held_patient_ids),
         "held_by_gate": {gate: len(patients) for gate, patients in sorted(held.items())},
+        "shared_pixels": sorted(found.sharing),  # whom to tell the archive about
+        "strangers": [asdict(s) for s in found.strangers],
         "groups": {facet: [asdict(g) for g in groups] for facet, groups in count_groups(cohort, kept).items()},
         "reached": plan.reached,
         "measures": measures.to_pylist(),
@@ -206,14 +209,33 @@ def judge_candidate(session: Session, candidate: Candidate, receipts: Sequence[R
 
 
 def reports_of(judgement: Judgement, docs: Path) -> dict[str, bytes]:
-    """Return everything that says something about a candidate: Data Docs, suite records, verdicts and measures, by value-free names."""
-    pages = sorted(p for p in docs.rglob("*") if p.suffix == ".html")
-    return {
-        **{f"page {number} of the Data Docs": page.read_bytes() for number, page in enumerate(pages)},
-        "suites": json.dumps([r.as_dict() for r in judgement.records], ensure_ascii=False).encode(),
-        "verdicts": json.dumps([*judgement.verdicts.to_pylist(), *judgement.verdict.reasons], ensure_ascii=False).encode(),
-        "measures": json.dumps(judgement.risk.to_pylist(), ensure_ascii=False).encode(),
+    """Return everything that says something about a candidate: Data Docs, suite records, verdicts and measures, by value-free names.
+
+    Our own counts are left out: among a million objects one of them is bound to be somebody's record number.
+    """
+    records = {
+        "suites": [r.as_dict() for r in judgement.records],
+        "verdicts": [*judgement.verdicts.to_pylist(), *judgement.verdict.reasons],
+        "measures": judgement.risk.to_pylist(),
     }
+    said = {name: list(_leaves(record)) for name, record in records.items()}
+    counts = {str(leaf).encode() for leaves in said.values() for leaf in leaves if isinstance(leaf, int)}
+    texts = {name: "\n".join(leaf for leaf in leaves if isinstance(leaf, str)).encode() for name, leaves in said.items()}
+    for number, page in enumerate(sorted(p for p in docs.rglob("*") if p.suffix == ".html")):
+        texts[f"page {number} of the Data Docs"] = _LONG_NUMBER.sub(lambda m: b"#" if m[0] in counts else m[0], page.read_bytes())
+    return texts
+
+
+_LONG_NUMBER = re.compile(rb"\b\d{7,}\b")
+
+
+def _leaves(record: Any) -> Iterator[Any]:
+    if isinstance(record, Mapping):
+        yield from (leaf for key, value in record.items() for leaf in (key, *_leaves(value)))
+    elif isinstance(record, list | tuple):
+        yield from (leaf for value in record for leaf in _leaves(value))
+    else:
+        yield record
 
 
 def _sweep(store: Store, people: Sequence[str], texts: Mapping[str, bytes]) -> bool:

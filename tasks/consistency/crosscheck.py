@@ -55,9 +55,10 @@ def cross_check(private: Store, written: pa.Table, findings: pa.Table, ledger_ke
         "sop_instance_uid"
     ]
     leaking = written.filter(pc.is_in(written["SOPInstanceUID"], value_set=pc.unique(leaks).cast(pa.string())))
-    evidence = read_evidence(private, ledger_keys, ("objects", "pictures"))
+    evidence = read_evidence(private, ledger_keys, ("objects", "pictures", "texts"))
     studies = sorted(set(written["study_key"].to_pylist()))
-    texts = flattened(read_evidence(private, studies, ("texts",)), "texts")
+    of_run = pc.is_in(evidence["study_key"], value_set=pa.array(studies, pa.string()))
+    texts = flattened(evidence.filter(of_run).select(["study_key", "texts"]), "texts")
     own = partial(_own_identity, private, _studies_of(written))
     pulls = read_second_pulls(private)
     return Crosscheck(
@@ -68,7 +69,7 @@ def cross_check(private: Store, written: pa.Table, findings: pa.Table, ledger_ke
         sharing=sharing_patients(flattened(evidence, "objects").select(LEDGER.names).cast(LEDGER)),
         without_evidence=frozenset(studies) - frozenset(evidence["study_key"].to_pylist()),
         pulled_again=tuple(pulls[key] for key in studies if key in pulls),
-        evidence=evidence,
+        evidence=evidence.drop_columns(["texts"]),
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tasks.consistency.frames import Frame, Image
 
 _FIELD_MM = (2.0, 2500.0)
+_OF_BODIES = frozenset(("CT", "MR", "PT", "NM", "CR", "DX", "MG", "XA", "RF"))  # a microscope's field is small
 _AIR_HU = (-1150.0, -600.0)  # lung alone may fill the view
 _BONE_HU = 700.0
 _SLICE_STEP, _SERIES_STEP = log(1.8), log(2.5)  # smallest ratio of noise levels that is called odd
@@ -40,7 +41,7 @@ def noise_level(image: Image) -> float | None:
 def flaw_of(frame: Frame, row: Mapping[str, Any]) -> str:
     """Return in what the header of one object (its INSTANCES row) disagrees with its pixels, "" when in nothing."""
     spacing = row["pixel_spacing_row_mm"]
-    if spacing is not None and not _FIELD_MM[0] <= spacing * frame.stored.shape[0] <= _FIELD_MM[1]:
+    if spacing is not None and row["Modality"] in _OF_BODIES and not _FIELD_MM[0] <= spacing * frame.stored.shape[0] <= _FIELD_MM[1]:
         return "field of view"
     if frame.native and float(frame.stored.max()) >= 2.0**frame.bits_stored:
         return "more bits than stated"

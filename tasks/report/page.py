@@ -17,6 +17,7 @@ from tasks.report.text import attribute, html
 from tasks.report.thumbnails import Thumbnail
 
 SHOWN_VALUES = 300
+_OF_NUMBERS = frozenset(("value", "units", "patients asked for", "in the candidate", "share"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _values(values: Sequence[ValueCount]) -> Iterator[str]:
         of_column = list(group)
         rows = [_value_row(v, i) for i, v in enumerate(of_column[:SHOWN_VALUES])]
         yield f"<details open><summary>{html(column)}: {len(of_column):,} values</summary>"
-        yield '<table class="values"><thead><tr><th>value<th>patients<th>objects<th>decision</tr></thead><tbody>'
+        yield '<table class="values"><thead><tr><th>value<th class="n">patients<th class="n">objects<th>decision</tr></thead><tbody>'
         yield "".join(rows) + "</tbody></table>"
         if len(of_column) > SHOWN_VALUES:
             yield f"<p>{len(of_column) - SHOWN_VALUES:,} more, each of as many patients or more, are in values.csv.</p>"
@@ -165,7 +166,7 @@ def _figures(*plots: tuple[str, Bars]) -> str:
 
 
 def _table(headers: Sequence[str], rows: Sequence[str]) -> str:
-    head = "".join(f"<th>{html(h)}" for h in headers)
+    head = "".join(f'<th class="n">{html(h)}' if h in _OF_NUMBERS else f"<th>{html(h)}" for h in headers)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(f'<tr>{row}</tr>' for row in rows)}</tbody></table>"
 
 

@@ -33,7 +33,7 @@ def write_report(
     key = f"candidates/{candidate_id}/report.html"
     values = [(v.column, v.value, v.patients, v.objects, v.decided or "") for v in page.facts.values]
     table, html = csv_table(("column", "value", "patients", "objects", "decided"), values), render_page(page).encode()
-    if sweep({"report": html, "values": table}):
+    if sweep({"report": html, "values": "\n".join(v.value for v in page.facts.values).encode()}):
         return None
     private.put(f"candidates/{candidate_id}/values.csv", table)
     private.put(key, html)
