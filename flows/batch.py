@@ -64,6 +64,7 @@ def run_batch(batch: Batch, crosswalk: Path | None, findings: Path | None, obser
         raise UsageError("DEST", "exists and is not an empty folder", "name a new folder")
     secret = read_secret(batch.secret_file) if batch.secret_file else Secret(secrets.token_bytes(32))
     policy = _policy(batch)
+    _refuse_nested(batch, crosswalk)
     batch.dest.mkdir(parents=True, exist_ok=True)
     counts: Counter[tuple[str, str]] = Counter()
     # PRIVACY: identified bytes; the folder is the caller's only (mode 700) and dies with the command.
@@ -87,6 +88,16 @@ def run_batch(batch: Batch, crosswalk: Path | None, findings: Path | None, obser
     return [(status, reason, n) for (status, reason), n in sorted(counts.items())]
 
 
+def _refuse_nested(batch: Batch, crosswalk: Path | None) -> None:
+    """Refuse places that would mix what is identified with what is released."""
+    src, dest = batch.src.resolve(), batch.dest.resolve()
+    if src.is_dir() and dest.is_relative_to(src):
+        raise UsageError("DEST", "lies inside SRC: the next run would read it as a source", "name a folder elsewhere")
+    # PRIVACY: whoever copies DEST onwards would copy every identity with it (test_a_crosswalk_is_not_written_beside_what_is_released).
+    if crosswalk is not None and crosswalk.resolve().is_relative_to(dest):
+        raise UsageError("--crosswalk", "lies inside DEST: it holds identities", "name a file on the private side")
+
+
 def _outcomes(refs: Sequence[StudyRef], work: _Work, workers: int) -> Iterator[tuple[list[InstanceOutcome], list[Finding]]]:
     if workers == 1:
         start_worker()
@@ -106,7 +117,7 @@ def _outcomes(refs: Sequence[StudyRef], work: _Work, workers: int) -> Iterator[t
                 except BrokenProcessPool:
                     suspects.append(futures[future])
         if len(suspects) == len(waiting) and workers == 1:
-            yield _all(suspects.pop(0), Reason.SUSPECTED_WORKER_KILLER), []
+            yield _unaccounted(suspects.pop(0), work, (), Reason.SUSPECTED_WORKER_KILLER), []
         waiting, workers = suspects, 1
 
 
@@ -121,7 +132,10 @@ def _one_study(ref: StudyRef, work: _Work) -> tuple[list[InstanceOutcome], list[
     try:
         source = scratch / "source"
         source.mkdir()
-        files = open_archive(work.src, work.rules.secret, work.index).pull_study(ref, source)
+        try:
+            files = open_archive(work.src, work.rules.secret, work.index).pull_study(ref, source)
+        except ReleaseError:  # the file cannot be read, or is another by now
+            return _unaccounted(ref, work, (), Reason.PULL_FAILED), []
         for done in clean_study(files, work.rules, scratch, ref.patient_last_study_date):
             outcome = done.outcome
             if done.path is not None and outcome.status is Status.RELEASED:
@@ -129,8 +143,7 @@ def _one_study(ref: StudyRef, work: _Work) -> tuple[list[InstanceOutcome], list[
             outcomes.append(outcome)
             hits.extend(done.findings)
     except (OSError, MemoryError, ReleaseError) as error:
-        missing = ref.instance_count - len(outcomes)
-        outcomes.extend(_all(replace(ref, instance_count=missing), failure_of(error)))
+        outcomes.extend(_unaccounted(ref, work, outcomes, failure_of(error)))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return outcomes, hits
@@ -146,8 +159,15 @@ def _deliver(path: Path, outcome: InstanceOutcome, dest: Path) -> str:
     return "/".join(names)
 
 
-def _all(ref: StudyRef, reason: Reason) -> list[InstanceOutcome]:
-    return [InstanceOutcome("", reason.status, reason) for _ in range(ref.instance_count)]
+def _unaccounted(ref: StudyRef, work: _Work, done: Sequence[InstanceOutcome], reason: Reason) -> list[InstanceOutcome]:
+    """Return an outcome for each file of a study that has none yet, by the archive's own names of them."""
+    from tasks.archive.folder import FolderArchive as FolderOfStudies
+
+    archive = FolderOfStudies(Path(work.src.path), work.rules.secret, work.index)
+    left = Counter(archive.source_paths(ref)) - Counter(outcome.source_path for outcome in done)
+    names = list(left.elements())[: ref.instance_count - len(done)]
+    names += [""] * (ref.instance_count - len(done) - len(names))
+    return [InstanceOutcome(name, reason.status, reason) for name in names]
 
 
 def _policy(batch: Batch) -> Policy:

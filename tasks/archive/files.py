@@ -101,11 +101,7 @@ class FileArchive:
 
     def pull_study(self, ref: StudyRef, into: Path) -> list[PulledFile]:
         """Copy the study's files to `into` as 000000, 000001, …; ReleaseError when they are not what the index says."""
-        with closing(self._index.reader()) as connection:
-            if ref.source_study_uid:
-                entries = list(table.files_of_study(connection, ref.source_study_uid))
-            else:
-                entries = list(table.files_by_id(connection, (int(i) for i in ref.locator["files"].split())))
+        entries = self._entries(ref)
         if len(entries) != ref.instance_count:
             raise _changed()
         pulled = []
@@ -124,6 +120,10 @@ class FileArchive:
                 ) from None
             pulled.append(PulledFile(path, source_path, entry.size))
         return pulled
+
+    def source_paths(self, ref: StudyRef) -> list[str]:
+        """Return the archive's names of the study's files, as `pull_study` gives them; a ZIP file's own for members it cannot name."""
+        return [self._named(entry) for entry in self._entries(ref)]
 
     def pull_header(self, ref: StudyRef, into: Path) -> Path | None:
         """Copy the first 256 kB of one object of the study to `into`, for measures before anything is pulled; None when there is none."""
@@ -254,6 +254,26 @@ class FileArchive:
             locator={"files": " ".join(str(row_id) for row_id, _ in batch)},
         )
 
+    def _entries(self, ref: StudyRef) -> list[Entry]:
+        with closing(self._index.reader()) as connection:
+            if ref.source_study_uid:
+                return list(table.files_of_study(connection, ref.source_study_uid))
+            return list(table.files_by_id(connection, (int(i) for i in ref.locator["files"].split())))
+
+    def _named(self, entry: Entry) -> str:
+        shown = self._tree.shown(entry.folder, entry.name)
+        if entry.member < 0 or entry.kind == "unreadable":
+            return shown
+        try:
+            with self._tree.open(entry.folder, entry.name) as file:
+                container = open_zip(file, file.seek(0, 2))
+                if container is None:
+                    return shown
+                with container:
+                    return f"{shown}/{_member_name(container.infolist()[entry.member])}"
+        except (OSError, IndexError, *Failures):
+            return shown
+
     def _name_digest(self, entry: Entry) -> bytes:
         return self._secret.digest("archive-path", entry.folder.hex(), entry.name.hex(), str(entry.member))
 
@@ -276,7 +296,11 @@ class FileArchive:
                 if (member.file_size, member.CRC) != (entry.size, entry.stamp):
                     raise ChangedError
                 unpack(container, member, target, limit)
-        return f"{shown}/{as_text(member.filename.encode('utf-8', 'surrogateescape'))}"
+        return f"{shown}/{_member_name(member)}"
+
+
+def _member_name(member: zipfile.ZipInfo) -> str:
+    return as_text(member.filename.encode("utf-8", "surrogateescape"))
 
 
 def as_text(name: bytes) -> str:

@@ -65,6 +65,8 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("month/day after a cue", rf"\b{_DATED}\s*:?\s+(?P<all>{_M1}/{_D1})(?![\d/]){_UNIT}"),
         ("month/day after a cue", rf"\b{_EVENT}(?:\s+[a-z'-]+){{0,3}}\s*:?@?\s+(?P<all>{_M1}/{_D1})(?![\d/]|\s*(?:of|mm|cm)\b|%){_UNIT}"),
         ("day/month after a cue", rf"\b(?:dal|dall'|il|le|el|op|den|du|au|del|desde)\s+(?P<all>(?P<d>3[01]|[12]\d|0?[1-9])/(?P<m>0?[1-9]|1[0-2]))(?![\d/]){_UNIT}"),
+        ("month/day before its author", rf"(?<![\w./-])(?P<all>{_M1}/{_D1})(?=\s+(?:by|@)\s)"),
+        ("day/month, padded", r"(?<![\w./-])(?P<all>(?P<d>1[3-9]|2\d|3[01])/(?P<m>0[1-9]))(?![\w/%]|\.\d)" + _UNIT),
         ("month/day, padded", r"(?<![\w./-])(?P<all>(?P<m>0[1-9])/(?P<d>1[3-9]|2\d|3[01]))(?![\w/%]|\.\d)" + _UNIT),
         ("foreign", r"(?<![\d.])(?P<all>(?:19|20)\d\d(?P<s>[-/.])\d{1,2}(?P=s)\d{1,2})(?![\d.])"),  # a day that no month has
         ("foreign", r"(?<![\d.])(?P<all>\d{1,2}(?P<s>[-/.])\d{1,2}(?P=s)(?:19|20)\d\d)(?!\d)"),

@@ -48,7 +48,7 @@ def find_lone(text: Text, *, prose: bool) -> Iterator[Span]:
             word = match[0].removesuffix("'s").removesuffix("’s")
             if len(word) > 2 and reader.is_name(match, word):
                 yield Span(text.place(match.start()), text.place(match.start() + len(word)), "person")
-        if prose and reader.language == "english":
+        if prose and reader.language in ("english", "unclear"):
             yield from _accounts(text)
     yield from _glued(text)
 
@@ -93,7 +93,7 @@ class _Reader:
     def _signs(self, match: re.Match[str], word: str) -> bool:
         """Say whether a word in small letters that nobody knows begins a value as an account does: `kowaldr: repeated`."""
         before = self.text.low[: match.start()].strip()
-        if before.endswith(("-", "–", "--")) and not self.text.low[match.end() :].strip(" ."):
+        if (before.endswith(("-", "–", "--")) or before[-1:].isdigit()) and not self.text.low[match.end() :].strip(" ."):
             return len(word) >= _SHORTEST_SMALL and not is_known(word) and word not in eponyms()  # a signature
         begins = not before
         after = self.text.low[match.end() : match.end() + 1] == ":" or DOES.match(self.text.low, match.end())
@@ -159,6 +159,7 @@ def _language(text: Text, matches: list[re.Match[str]]) -> _Language:
         return "german" if german >= len(found & _OTHERS) and german else "other"
     if len(matches) < 2:
         return "unclear"
-    known = sum(all(is_known(p) or p in eponyms() or len(p) < 3 for p in re.split(r"[-'’]", m[0])) for m in matches)
+    others = [m for m in matches if not is_only_name(m[0])] or matches
+    known = sum(all(is_known(p) or p in eponyms() or len(p) < 3 for p in re.split(r"[-'’]", m[0])) for m in others)
     foreign = any(not text.original(*m.span()).isascii() and text.original(*m.span()).islower() for m in matches)
-    return "english" if known * 2 >= len(matches) and not foreign else "unclear"
+    return "english" if known * 2 >= len(others) and known and not foreign else "unclear"

@@ -39,7 +39,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("phone",
          r"\b(?:tel(?:ephone|efon|efono|efone|ef)?|phone|ph|cell|mobile?|handy|mob|fon|tlf|tfno|telf|movil|cellulare|gsm|puh|work#?|home#?|fax|pager|beeper|bleep|call(?:ed|back)?(?:\s+(?:at|back))?|contact|ext(?:ension)?|durchwahl|text|sms|ring|dial|whatsapp|viber|电话|電話|тел|전화|هاتف)"
          r"(?:\.|\s?(?:no|nr|number|#))?\.?\s*[:=#]?\s*(?P<all>[+(]?\d[\d\s().\-/x]{2,20}\d)"),
-        ("extension", r"(?<![\w/])(?:x|ext\.?|extension|bleep|beep(?:er)?|pager|pgr|paged|ring|dial|dect|durchwahl|dw|apparat|poste|interno|page|tel\.?|fon|voalte|vocera|spectralink|ascom)\s?[:#]?\s?(?P<all>\d{3,6})(?![\w.,/-]?\d)"),
+        ("extension", r"(?<![\w/])(?:x|ext\.?|extension|bleep|beep(?:er)?|pager|pgr|paged|ring|dial|dect|durchwahl|dw|apparat|poste|interno|page|tel\.?|fon|voalte|vocera|busca|spectralink|ascom)\s?[:#]?\s?(?P<all>\d{3,6})(?![\w.,/-]?\d)"),
         ("ssn", r"\b(?:ssn|ss#|social)\b[^\d\n]{0,24}(?P<all>\d{4})(?!\d)"),
         ("ssn", r"(?P<all>(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-]))"),
         ("ssn", r"\b(?:ssn|ss#|social(?:\s+security)?(?:\s+(?:no|number|#))?|svnr|ahv|nir|nhs|chi|bsn|dni|nie|curp|cpf|rut|codice\s+fiscale|personnummer|cpr|medicare|tax\s?id)"
@@ -70,7 +70,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )  # fmt: skip
 _AGE = re.compile(
     r"(?<![\w.,/-])(?P<n>9\d|1[0-2]\d)(?=\s*-?\s*(?:y\.?\s?/?\s?o\b|y/o|yo\b|yrs?\b|years?\b|y\.o\.?|year-old|jahr|j\.\b|ans\b|anos\b|anni\b|ar\b|jaar|vuotias|let\b|lat\b|лет|года?\b|歳|岁|歲|세|살))"
-    r"|(?:\bage[ds]?\b|\balter\b|\bage\s?:|\bedad\b|\bidade\b|\beta\b|\bleeftijd\b|возраст|年龄|年齢|나이|\banni\b|\bans\b|\ba(?:nos|ged)\b|\bjahre\b)\s*(?:of|is|:|=)?\s*(?P<m>9\d|1[0-2]\d)(?!\d|[.,]\d|\s*(?:mm|cm|kg|%|ml))"
+    r"|(?:\bage[ds]?\b|\balter\b|\bage\s?:|\bedad\b|\bidade\b|\beta\b|\bleeftijd\b|возраст|年龄|年齢|나이|\banni\b|\bans\b|\ba(?:nos|ged)\b|\blat\b|\bjahre\b)\s*(?:of|is|:|=)?\s*(?P<m>9\d|1[0-2]\d)(?!\d|[.,]\d|\s*(?:mm|cm|kg|%|ml))"
     r"|\b(?:is|was|turned|turning|now|almost|nearly)\s(?P<r>9\d|1[01]\d)(?=\s*(?:$|[,.;](?!\d)|(?:and|with|who|but|hx|lives|living|now)\b))"
     r"|(?<!\w)0(?P<o>9\d)y(?!\w)|(?<!\w)(?P<p>1[0-2]\d)y(?!\w)"
     r"|(?<![\w.,/-])(?P<q>9\d|1[0-2]\d)(?:\s?(?:yo|y)[\s/-]?|/)?[mf](?![\w/])"

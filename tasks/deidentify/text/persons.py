@@ -78,6 +78,10 @@ def _titled(text: Text) -> Iterator[Span]:
         if title in ("dr", "mr", "ms") and not match["dot"] and written.isupper():
             vouched = _SHAPE  # DR CHEST, MR BRAIN, MS LESION
         end = _name_at(text, match.end(), vouched)
+        if not end and vouched == _SURE:  # Dr harrison
+            word = WORD.match(text.low, match.end())
+            small = word is not None and is_listed_name(word[0]) and not is_clinical(word[0]) and text.original(*word.span()).islower()
+            end = word.end() if word is not None and small else 0
         if end:
             yield _span(text, match.end(), end)
 
@@ -180,7 +184,7 @@ def _continues_after_comma(text: Text, at: int, *, listing: bool) -> bool:
     return listing and len(word) > 1 and written[:1].isupper() and not is_known(word) and word not in STOP
 
 
-def _may_be_name(match: re.Match[str], written: str, text: Text, vouched: int, *, after_name: bool) -> bool:
+def _may_be_name(match: re.Match[str], written: str, text: Text, vouched: int, *, after_name: bool, backwards: bool = False) -> bool:
     """Say whether a word, as it is written, may be (part of) a name here."""
     word = match[0]
     if (word in STOP and not (after_name and is_name(word))) or len(word) < 2:
@@ -205,6 +209,8 @@ def _may_be_name(match: re.Match[str], written: str, text: Text, vouched: int, *
             return True
         if word in GENERIC_PLACE_WORDS or (after_name and written.isupper() and not shouting):
             return False
+        if backwards and after_name and not shouting:
+            return True
         follows = text.value[text.place(match.end()) :].lstrip()[:1]
         return vouched == _SURE or (after_name and not shouting and not follows.isupper())
     if written.isupper() and not shouting and len(word) < 5 and vouched < _SURE:  # per EMS
@@ -243,7 +249,7 @@ def _name_before(text: Text, end: int) -> int | None:
         if len(match[0]) == 1:
             if not (written.isupper() and start is not None and between.startswith(".")):
                 break
-        elif match[0] in PARTICLES or not _may_be_name(match, written, text, vouched, after_name=start is not None):
+        elif match[0] in PARTICLES or not _may_be_name(match, written, text, vouched, after_name=start is not None, backwards=True):
             break
         start = last = match.start()
     return start

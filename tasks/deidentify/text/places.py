@@ -58,7 +58,7 @@ _NUMBERED = re.compile(
     r"(?<![\w.])\d{1,5}[A-Za-z]?\s(?P<name>[A-Z][a-z]+(?:-[A-Z][a-z]+)*(?:\s(?!Apt|Suite|Ste|Unit|Flat|Floor|Room)[A-Z][a-z]+){1,2})(?:,?\s(?:Apt|Suite|Ste|Unit|Flat|Floor|Room)\.?\s?\w{1,6})?(?:,\s[A-Z][a-z]+(?:\s[A-Z][a-z]+){0,2},\s[A-Z]{2}\s\d{5}(?:-\d{4})?)?(?![\w])"
 )
 _STATE_AFTER = re.compile(
-    r"(?P<city>[A-Z][a-z]{2,}),\s?(?P<st>A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])(?:\s\d{5}(?:-\d{4})?(?!\d))?(?![\w])"
+    r"(?P<city>[A-Z][a-z\u00e0-\u00ff]{2,})(?P<comma>,?)\s?(?P<st>A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])(?:\s\d{5}(?:-\d{4})?(?!\d))?(?![\w])"
 )
 _BEFORE_POSTCODE = re.compile(
     r"(?P<all>\d{1,4}\s?[a-z]?\s+[^\W\d_]+(?:\s[^\W\d_]+){1,3},\s?)(?=[a-z]{1,2}\d[a-z\d]?\s?\d[abd-hjlnp-uw-z]{2}(?!\w))"
@@ -140,7 +140,7 @@ def find_places(text: Text) -> Iterator[Span]:
     for match in _POSTCODE_CITY.finditer(low):
         city, more = text.original(*match.span("city")), text.original(*match.span("more"))
         dutch = re.match(r"\d{4}\s?[a-z]{2}\s", match["all"])
-        if dutch and not text.original(match.start(), match.start() + dutch.end()).isupper():
+        if dutch and (text.value.isupper() or not text.original(match.start(), match.start() + dutch.end()).isupper()):
             continue
         if city[:1].isupper() and not is_clinical(match["city"]):
             end = match.end() if more.strip()[-3:-2].isalpha() and _ends_with_capital(more) else match.end("city")
@@ -150,7 +150,9 @@ def find_places(text: Text) -> Iterator[Span]:
         if not is_clinical(found[0][0].lower()) and any(is_listed_name(w[0].lower()) or not is_known(w[0].lower()) for w in found):
             yield Span(match.start(), match.end(), "address")
     for match in _STATE_AFTER.finditer(text.value):
-        doubtful = match["st"] in _WORDS_AS_STATES and match.end("st") == match.end()
+        doubtful = (match["st"] in _WORDS_AS_STATES or not match["comma"]) and match.end("st") == match.end()
+        if doubtful and match["st"] not in _WORDS_AS_STATES and text.value[match.end() :].strip() == "":
+            doubtful = False
         if not doubtful and (is_only_name(match["city"].lower()) or not is_known(match["city"].lower())):
             yield Span(match.start("st"), match.end(), "address")
     for pattern in (_FLAT, _BEFORE_POSTCODE):
@@ -167,9 +169,14 @@ def find_places(text: Text) -> Iterator[Span]:
     if not text.value.isupper():
         yield from _named_after_preposition(text)
     for match in _LIVES.finditer(low):
-        end = _proper_after(text, match.start("all"))
+        start = match.start("all")
+        end = _proper_after(text, start)
         if end:
-            yield Span(text.place(match.start("all")), text.place(end), "address")
+            named = [
+                w for w in _WORD.finditer(low, start, end) if w[0] not in GENERIC_PLACE_WORDS and not is_clinical(w[0]) and len(w[0]) > 2
+            ]
+            first = next((w.start() for w in named if text.original(*w.span())[:1].isupper()), start)
+            yield Span(text.place(first), text.place(end), "address")
 
 
 def _has_name(text: Text, start: int, end: int) -> bool:
