@@ -38,6 +38,7 @@ class StudyContext:
     identifiers: PatientIdentifiers = field(repr=False)
     older_than_cap: bool = field(repr=False, default=False)
     constants: frozenset[str] = field(repr=False, default=dates.CONSTANTS)
+    issuers: Mapping[str, str] = field(repr=False, default_factory=dict)  # patient id -> the one issuer that the study names for it
     _rebuilders: dict[PatientKey, Rebuilder] = field(repr=False, default_factory=dict)
 
     @property
@@ -47,10 +48,14 @@ class StudyContext:
         return frozenset().union(own.patient_names, own.other_names, own.ids, own.birth_dates, own.dates, own.places)
 
     def patient_key(self, source: SourceFile) -> PatientKey:
-        """Return the identity of an object's patient; an object without patient id is a patient of its own study."""
+        """Return the identity of an object's patient; an object without patient id is a patient of its own study.
+
+        Derived objects often lack the issuer that the images name: within one study the id then means the same person.
+        """
         if not source.patient_id:
             return "\x00study", source.study_instance_uid
-        return self.pseudonyms.resolved(source.issuer_of_patient_id, source.patient_id)
+        issuer = source.issuer_of_patient_id.strip(" \x00") or self.issuers.get(source.patient_id.strip(" \x00"), "")
+        return self.pseudonyms.resolved(issuer, source.patient_id)
 
     def patient_id(self, source: SourceFile) -> str:
         """Return the released PatientID of an object."""
@@ -103,7 +108,18 @@ def study_context(
     study_dates = frozenset(v.strip(b" \x00").decode("latin-1") for tag, _, v, _, _ in intake.identity if tag == 0x00080020)
     older = _reaches_cap(intake.identity, study_dates, patient_last_study_date, policy.age_cap_years)
     pseudonyms = Pseudonyms(secret, dataset, aliases, keep_uids=policy.retain_uids)
-    return StudyContext(policy, pseudonyms, RuleBook(policy), identifiers, older, dates.constants_beside(study_dates))
+    constants = dates.constants_beside(study_dates)
+    return StudyContext(policy, pseudonyms, RuleBook(policy), identifiers, older, constants, _issuers(intake))
+
+
+def _issuers(intake: Intake) -> dict[str, str]:
+    """Return the issuer of every patient id that has exactly one in this study; two issuers are two patients."""
+    found: dict[str, set[str]] = {}
+    for series in intake.series:
+        for source in series.files:
+            if issuer := source.issuer_of_patient_id.strip(" \x00"):
+                found.setdefault(source.patient_id.strip(" \x00"), set()).add(issuer)
+    return {patient: issuers.pop() for patient, issuers in found.items() if len(issuers) == 1}
 
 
 def _reaches_cap(identity: frozenset[IdentityValue], study_dates: frozenset[str], last_study_date: str, cap_years: int) -> bool:

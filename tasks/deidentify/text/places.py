@@ -175,8 +175,8 @@ def find_places(text: Text) -> Iterator[Span]:
             named = [
                 w for w in _WORD.finditer(low, start, end) if w[0] not in GENERIC_PLACE_WORDS and not is_clinical(w[0]) and len(w[0]) > 2
             ]
-            first = next((w.start() for w in named if text.original(*w.span())[:1].isupper()), start)
-            yield Span(text.place(first), text.place(end), "address")
+            begin = next((w.start() for w in named if text.original(*w.span())[:1].isupper()), start)
+            yield Span(text.place(begin), text.place(end), "address")
 
 
 def _has_name(text: Text, start: int, end: int) -> bool:
