@@ -120,9 +120,15 @@ def _clean_series(
     texts, faces = _look_again(written, texts, faces, plan, policy, context)
     for path in written if spoil else ():
         spoil(path)  # type: ignore[misc]  # asked for
+    deep = _deep_stage(sources, written, faces)
     for source, path, text, face in zip(sources, written, texts, faces, strict=True):
         leftovers, reason = _scan_stage(source, path, text, face, identity, pairs, policy)
         reason = text.reason or face.reason or reason
+        if isinstance(deep, Reason):
+            reason = reason or deep
+        else:
+            leftovers += [f for f in deep if f.sop_instance_uid == face.instance.sop_instance_uid]
+            reason = reason or scan.hold_reason(leftovers, policy.gates)
         found = (*_settled(text.findings, text.reason), *_settled(face.findings, face.reason), *leftovers)
         yield CleanObject(_outcome(source, reason, face.instance, context), path, text, face, found)
 
@@ -185,6 +191,17 @@ def _scan_stage(
         return [], Reason.SCAN_FAILED
     findings = [*leftovers, *changes]
     return findings, scan.hold_reason(findings, policy.gates)
+
+
+def _deep_stage(sources: Sequence[SourceFile], written: Sequence[Path], faces: Sequence[FaceOutcome]) -> list[Finding] | Reason:
+    """Look whether defacing changed what lies deep in the head; where nobody can look, the defaced series is not proven whole."""
+    defaced = [n for n, face in enumerate(faces) if face.method]
+    if not defaced:
+        return []
+    pairs = {sources[n].file.path: written[n] for n in defaced}
+    uids = [faces[n].instance.sop_instance_uid for n in defaced]
+    done, _ = _guarded(lambda: utility.changes_deep_inside(pairs, faces[defaced[0]].instance.modality == "CT", uids), Reason.SCAN_FAILED)
+    return done
 
 
 def _settled(findings: Sequence[Finding], reason: Reason | None) -> list[Finding]:
