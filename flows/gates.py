@@ -189,7 +189,7 @@ def judge_candidate(session: Session, candidate: Candidate, receipts: Sequence[R
     with tempfile.TemporaryDirectory(prefix="sallyport-docs-") as folder:
         docs = Path(folder)
         judgement = judge(instances, findings, receipts, policy, candidate.root, earlier, planned=measures, docs=docs)
-        # PRIVACY: what we say about a candidate is searched before any of it is kept (T9, tests/leaks/test_own_reports.py).
+        # PRIVACY: what we say about a candidate is searched before any of it is kept (T9, tests/flows/test_gate_stages.py).
         leaks = sweep_reports(reports_of(judgement, docs), read_people(store, people))
         if leaks:
             judgement = with_block(judgement, "T9", OWN_REPORTS, len(leaks), policy)

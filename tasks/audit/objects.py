@@ -5,8 +5,6 @@ Several objects together are the survey's business.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from tasks.scan.second_reader import readers_disagree
 from tasks.scan.walk import Walk, read_walk
 
 _NOBODY = SourceIdentity()
-_PIXEL_KEY = os.urandom(32)  # PRIVACY: digests of pixels compare within one audit and mean nothing after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ class AuditedObject:
     findings: tuple[Finding, ...]
     row: dict[str, Any] | None = field(repr=False, default=None)
     tokens: frozenset[tuple[str, str]] = field(repr=False, default=frozenset())
-    pixel_digest: str = field(repr=False, default="")
+    has_pixels: bool = False
 
 
 def audit_object(path: Path, number: int) -> AuditedObject | None:
@@ -50,19 +47,8 @@ def audit_object(path: Path, number: int) -> AuditedObject | None:
     row = _row(path)
     if row is None:
         findings.add(Finding(name, "(whole object)", "unreadable", "T2.unreadable", 0.6))
-    digest = ""
-    if walk.pixels is not None:
-        stretches = walk.fragments or ((walk.pixels.start, walk.pixels.end),)
-        digest = _digest(walk, stretches)
     ordered = sorted(findings, key=lambda f: (f.place, f.rule, f.kind))
-    return AuditedObject(name, tuple(ordered), row, frozenset(tokens_of(walk)), digest)
-
-
-def _digest(walk: Walk, stretches: tuple[tuple[int, int], ...]) -> str:
-    digest = hashlib.blake2b(key=_PIXEL_KEY, digest_size=16)
-    for start, end in stretches:
-        digest.update(walk.data[start:end])
-    return digest.hexdigest()
+    return AuditedObject(name, tuple(ordered), row, frozenset(tokens_of(walk)), walk.pixels is not None)
 
 
 def _is_dicom(walk: Walk) -> bool:

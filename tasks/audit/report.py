@@ -20,6 +20,8 @@ QUESTIONS = {
     "T7": "Is text burned into the pixels?",
     "T10": "Are the dates right?",
     "I4": "Are the same pixels under several patients?",
+    "P1": "Do series look like one person under two names?",
+    "I5": "Is a series physically what its header says? Advisory",
     "K": "How small is the smallest crowd?",
 }
 

@@ -6,6 +6,7 @@ What is asked of one object is in `objects`.
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ from tasks.policy import Policy
 from tasks.scan import HOLD_SCORE
 from tasks.scan.rarity import TOKENS, rare_tokens, token_rows
 from tasks.schemas import INSTANCES
+from tasks.secret import Secret
 
 Observer = Callable[[str, int, int], None]
 Pixels = Literal["none", "sample", "all"]
@@ -54,7 +56,7 @@ def survey(
     summaries = [_summary(gate, findings, len(audited)) for gate in ("T2", "T3", "T5", "T6", "T10")]
     summaries.append(_rarity(audited))
     summaries.append(_summary("T7", findings, len(chosen)) if chosen or pixels == "all" else _not_run("T7", "no pixels were read"))
-    summaries.append(_copied_pixels(audited))
+    summaries += _comparisons([(path, one.row) for path, one in audited if one.row and one.has_pixels], policy)
     measures = _crowds(rows, policy)
     summaries.append(_crowd_summary(measures, len(rows)))
     patients = len({r["PatientID"] for r in rows})
@@ -75,7 +77,7 @@ def _not_run(gate: str, why: str) -> GateSummary:
 
 
 def _to_read(audited: Sequence[tuple[Path, AuditedObject]], pixels: Pixels) -> Iterator[tuple[Path, AuditedObject]]:
-    with_pixels = [(path, one) for path, one in audited if one.pixel_digest]
+    with_pixels = [(path, one) for path, one in audited if one.has_pixels]
     if pixels == "all":
         yield from with_pixels
     elif pixels == "sample":
@@ -114,13 +116,31 @@ def _rarity(audited: Sequence[tuple[Path, AuditedObject]]) -> GateSummary:
     return GateSummary("T4", QUESTIONS["T4"], table.num_rows, rare.num_rows, rare.num_rows, "ask" if rare.num_rows else "pass", detail)
 
 
-def _copied_pixels(audited: Sequence[tuple[Path, AuditedObject]]) -> GateSummary:
-    patients_of: dict[str, set[str]] = defaultdict(set)
-    for _, one in audited:
-        if one.pixel_digest and one.row:
-            patients_of[one.pixel_digest].add(one.row["PatientID"])
-    shared = sum(len(patients) > 1 for patients in patients_of.values())
-    return GateSummary("I4", QUESTIONS["I4"], len(patients_of), shared, shared, "ask" if shared else "pass")
+def _comparisons(described: Sequence[tuple[Path, dict[str, Any]]], policy: Policy) -> Iterator[GateSummary]:
+    """Compare all series with each other: copied pixels, look-alikes under two patients, scans that are not what their header says."""
+    from tasks.consistency.copies import LEDGER, sharing_patients
+    from tasks.consistency.evidence import StudyEvidence, flattened
+    from tasks.consistency.likeness import measure_likeness, unpacked
+    from tasks.consistency.plausible import measure_plausibility
+
+    evidence = StudyEvidence("audit", [], Secret(os.urandom(32)))  # PRIVACY: its digests mean nothing after this audit
+    for path, row in described:
+        evidence.add(path, row)
+    table = evidence.table()
+    pictures = flattened(table, "pictures")
+    kinds = [kind or "" for kind in pictures["Modality"].to_pylist()]
+    images, names = unpacked(pictures["picture"].to_pylist()), pictures["PatientID"].to_pylist()
+    alike = measure_likeness(images, names, kinds, policy.gates.alike_correlation).to_pylist()
+    objects = flattened(table, "objects")
+    odd = measure_plausibility(objects).to_pylist()
+    shared = len(sharing_patients(objects.select(LEDGER.names).cast(LEDGER)))
+    yield GateSummary(
+        "I4", QUESTIONS["I4"], objects.num_rows, shared, shared, "ask" if shared else "pass", f"{shared} patients" if shared else ""
+    )
+    for (whole, *each), unit in ((alike, "patients"), (odd, "series")):
+        verdict = "ask" if each else "pass"
+        detail = f"{len(each)} {unit}" if each else ""
+        yield GateSummary(whole["gate"], QUESTIONS[whole["gate"]], whole["n"], len(each), len(each), verdict, detail)
 
 
 def _crowds(rows: list[dict[str, Any]], policy: Policy) -> list[dict[str, Any]]:

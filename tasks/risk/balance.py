@@ -17,9 +17,10 @@ from tasks.risk.profiles import PATIENT, connect
 
 SMALLEST_GROUP = 20
 
+_BAND = 'floor("patient_age_years" / 20) * 20'
 _GROUPS = {
     "sex": ("PatientSex", '"PatientSex"'),
-    "age": ("patient_age_years", "CAST(floor(\"patient_age_years\" / 20) * 20 AS INTEGER) || '-'"),
+    "age": ("patient_age_years", f"CAST({_BAND} AS INTEGER) || ' to ' || CAST({_BAND} + 19 AS INTEGER)"),
 }
 
 

@@ -40,7 +40,13 @@ _ATTRIBUTES = {
 }
 """Attribute -> what it names, and how surely a value there is one person's, place's or device's own."""
 _DATED_UID = re.compile(r"(?:^|\.)[0-9]{0,6}((?:19[5-9]|20[0-4])\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))[0-9]{0,8}(?:\.|$)")
-_RETAINED = {"113108": (), "113109": ("device_serial", "station"), "113112": ("organization", "address"), "113106": ("birth_date",)}
+_RETAINED = {
+    "113105": ("comment", "occupation"),
+    "113108": (),
+    "113109": ("device_serial", "station"),
+    "113112": ("organization", "address"),
+    "113106": ("birth_date",),
+}
 
 
 def direct_identifiers(walk: Walk) -> Iterator[tuple[int, Stray]]:

@@ -42,7 +42,7 @@ def test_no_channel_of_an_audit_holds_a_value(identified: Path, tmp_path: Path) 
     assert sweep_files(written, [identity]) == []
     report = json.loads(as_json.stdout)
     assert report["verdict"] == "block"
-    assert {"T2", "T3", "T5", "T6", "T7", "T10", "T4", "I4", "K"} == {g["gate"] for g in report["gates"]}
+    assert {"T2", "T3", "T5", "T6", "T7", "T10", "T4", "I4", "I5", "P1", "K"} == {g["gate"] for g in report["gates"]}
     assert pq.read_table(table).num_rows > 0
 
 
