@@ -130,3 +130,55 @@ def test_an_ending_alone_makes_no_clinical_word(word: str) -> None:
     from tasks.deidentify.text.vocabulary import is_clinical
 
     assert not is_clinical(word)
+
+
+# Each row is one mechanism; the names are invented or rare, so that no list decides.
+GIVEN_AWAY = [
+    ("rejected by kowaldr, rotation", "rejected by , rotation"),
+    ("line started by tembisa okwuosa RN", "line started by   RN"),
+    ("JQ 14:22 repeated lateral", " 14:22 repeated lateral"),
+    ("no change per VQJ", "no change per "),
+    ("confirmed by HB at noon", "confirmed by  at noon"),
+    ("performed by CT", "performed by CT"),
+    ("verified by MRI", "verified by MRI"),
+    ("Fermi wants thin slices", " wants thin slices"),
+    ("Fermi filter 0.5", "Fermi filter 0.5"),
+    ("Ordered: TREBLINSKI,OKAWE B", "Ordered: "),
+    ("paciente Trebl Dallaram, sospecha", "paciente , sospecha"),
+    ("welder at Treblin PLC", "welder at  PLC"),
+    ("lives in San Treblino, cough", "lives in , cough"),
+    ("teacher at Treblinski High School", "teacher at  High School"),
+    ("GP SURGERY 4 WEEKS AGO", "GP SURGERY 4 WEEKS AGO"),
+    ("bleep 5642 if positive", "bleep  if positive"),
+    ("Aadhaar 7189 1685 3417 USG", "Aadhaar  USG"),
+    ("kovacsbr22 locked the study", " locked the study"),
+    ("sent from ws-radio7", "sent from "),
+    ("image 0012, series 3", "image 0012, series 3"),
+    ("9489 Trebl Streets Apt. 064", ""),
+    ("12 Lead ECG", "12 Lead ECG"),
+    ("Ms. X is 102 and frail", "Ms. X is 90 and frail"),
+    ("iDose4 level 3, 80/Sn140 kV", "iDose4 level 3, 80/Sn140 kV"),
+    ("Sister Mary Joseph nodule", "Sister Mary Joseph nodule"),
+    ("Bland-Altman plot, Trebl-Okawe clinic", "Bland-Altman plot,  clinic"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), GIVEN_AWAY)
+def test_what_gives_a_person_away(before: str, after: str) -> None:
+    assert cleaner.clean(before, "PatientComments").text == after
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("Burns^Ann", "ROOM 4112B BURNS CHEST PORTABLE", "ROOM 4112B  CHEST PORTABLE"),
+        ("Short^Ann", "28111989SHORT", ""),
+        ("Long^Jack", "jack complained of tingling", " complained of tingling"),
+        ("Hope^Ann", "Hope came back for delayed images", " came back for delayed images"),
+        ("Young^Ann", "Young adult, long bones", "Young adult, long bones"),
+        ("Treblin^Karla", "KarlaTreblin1988 dental", " dental"),
+    ],
+)
+def test_a_patients_name_that_is_a_word_goes_where_it_is_a_name(name: str, before: str, after: str) -> None:
+    own = TextCleaner(PatientIdentifiers(patient_names=frozenset({name}), birth_dates=frozenset({"19891128"})), None, "remove")
+    assert own.clean(before, "StudyDescription").text == after

@@ -24,6 +24,6 @@ _BEFORE = re.compile(
 
 def is_of_something(low: str, start: int, end: int) -> bool:
     """Say whether the name at `low[start:end]` (folded text) names a thing: `Baker cyst`, `Foley catheter`, `Morbus Crohn`."""
-    if low.startswith(("mary", "joseph"), start) and "sister mary joseph" in low:
+    if low.startswith(("mary", "joseph"), start) and "sister mary joseph" in low:  # the nodule
         return True
     return _OF.match(low, end) is not None or _BEFORE.search(low, max(0, start - 16), start) is not None

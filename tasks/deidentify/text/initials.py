@@ -1,3 +1,4 @@
+# ruff: noqa: E501, SIM905 - word lists read as prose; a row of the table is one pattern
 """Initials of staff where initials stand: before a time, after `per` and `checked`, two pairs with a stroke, after a date.
 
 Initials of the patient's own name are found in `own_names`, those after a labelled role in `persons`.
@@ -26,6 +27,65 @@ _PLACES = tuple(
     )
 )
 
+# Whoever verified something is a person or a department; initials may be an abbreviation as well (HB, DW).
+_BY = re.compile(
+    r"\b(?i:confirmed|verified|checked|performed|scanned|done|read|signed|injected|repeated|positioned|entered|witnessed|reviewed|qc'?e?d?)\s(?i:by)\s(?P<a>[A-Z]{2,3})(?![\w-])"
+)
+_DEPARTMENTS = frozenset(
+    [
+        "CT",
+        "MR",
+        "MRI",
+        "US",
+        "USG",
+        "PET",
+        "NM",
+        "XR",
+        "IR",
+        "VIR",
+        "ED",
+        "ER",
+        "GI",
+        "GU",
+        "ENT",
+        "OB",
+        "GYN",
+        "PCP",
+        "GP",
+        "EMS",
+        "RN",
+        "MD",
+        "DO",
+        "PA",
+        "NP",
+        "RT",
+        "OR",
+        "OT",
+        "PT",
+        "ICU",
+        "ECG",
+        "EKG",
+        "EEG",
+        "CXR",
+        "TTE",
+        "TEE",
+        "EUS",
+        "FNA",
+        "AP",
+        "QA",
+        "QC",
+        "PM",
+        "AM",
+        "SLP",
+        "MDT",
+        "SHO",
+        "SPR",
+        "REG",
+        "CNS",
+        "AI",
+    ]
+)
+
 
 def find_initials(text: Text) -> Iterator[Span]:
     """Yield initials that no vocabulary holds; of two pairs, both have to be unknown (`CC/MLO` stays)."""
@@ -34,3 +94,6 @@ def find_initials(text: Text) -> Iterator[Span]:
             groups = {name: group for name, group in match.groupdict().items() if group}
             if all(not is_known(group.lower()) and group.lower() not in STOP for group in groups.values()):
                 yield from (Span(*match.span(name), "person") for name in groups)
+    for match in _BY.finditer(text.value):
+        if match["a"] not in _DEPARTMENTS:
+            yield Span(*match.span("a"), "person")

@@ -47,14 +47,15 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("id", r"\b(?:mrn|m\.r\.n\.?|med(?:ical)?\.?\s?rec(?:ord)?s?|mr\s?(?=#|no|num)|ref(?:erence)?\s?(?=#|no|num)|(?:health|id|insurance)\s?card|hosp(?:ital)?\s?(?=#|no|num|id)|pat(?:ient|ienten|iente)?[\s._-]?(?:id|nr|no|num(?:ber)?|#)|pid|pt\s?id|pt\s?#|unit\s?(?=#|no)|"
                r"chart|case|file|record|visit|encounter|csn|har|fin|acct?|account|accession|acc|accn|access\.?|order|ord|req(?:uisition)?|exam\s?(?=#|id|no|num)|study\s?(?=#|id|no|num)|study\s(?=\d{5})|ticket|job|cohort|request|auth(?:orization)?|irb|protocol\s?(?=#|no|num|id)|custody|triage|unit\s?(?=#|no)|county\s+case|inmate|docket|specimen|path(?:ology)?\s?(?=#|no|num)|"
                r"episode|admission|adm|invoice|claim|policy|member|subscriber|grp|group|sub|plan|insurance|versicherten|kassen|fall|aufnahme|auftrag|akte|dossier|ipp|nip|nda|historia|expediente|nhc|prontu[a]rio|registro|cartella|bestelling|opdracht|"
-               r"dl\s?(?=#|no)|hcpc|gmc|nmc|ahpra|gdc|nric|ic(?=\s\d{6})|hetu|fnr|taj|t\.?c\.?|oib|pesel|regon|aadhaar|h&c|pps|c\.?\s?f\.?|unit\s?(?=#|no)|driver'?s?\s+lic(?:ense)?|license|licence|lic|npi|dea|badge|employee|passport|pass|visa|vin|plate|serial|s/n|sn|ser|device\s?id|asset|imei|udi|lot|subject|subj|participant|screening|enrol(?:l)?ment|randomi[sz]ation|id|identifier|"
+               r"dl\s?(?=#|no)|hcpc|gmc|nmc|ahpra|gdc|nric|ic(?=\s\d{6})|hetu|fnr|taj|t\.?c\.?|oib|pesel|regon|aadhaar|h&c|pps|c\.?\s?f\.?|unit\s?(?=#|no)|driver'?s?\s+lic(?:ense)?|license|licence|lic|npi|dea|badge|employee|passport|pass|visa|vin|plate|serial|station|s/n|sn|ser|device\s?id|asset|imei|udi|lot|subject|subj|participant|screening|enrol(?:l)?ment|randomi[sz]ation|id|identifier|"
                r"病历号|病歷號|患者id|患者番号|住院号|检查号|受付番号|환자번호|등록번호)"
-               r"(?:\s?(?:no|nr|num(?:ber|mer)?|nummer|numero|n°|nº|id|#|code|номер))*\.?\s*(?:(?:is|was|ist)\s+)?[:=#]*\s*(?:(?<=[\W_])|(?=\d{4}))(?P<all>" + _CODE + r"(?:(?<=\d{2})(?:\s\d{3,6}(?!\s?(?:[a-z]{1,3}\b|[%/.,]\d)|\d)){1,3})?)(?![\w])"),
+               r"(?:\s?(?:no|nr|num(?:ber|mer)?|nummer|numero|n°|nº|id|#|code|номер))*\.?\s*(?:(?:is|was|ist)\s+)?[:=#]*\s*(?:(?<=[\W_])|(?=\d{4}))(?P<all>" + _CODE + r"(?:(?<=\d{2})(?:\s\d{3,6}(?!\s?(?:(?:mm|cm|kvp?|ma|mas|ms|hz|ml|mg|kg|g|t|s|hu|mbq|mci|bpm)\b|[%/.,]\d)|\d)){1,3})?)(?![\w])"),
         ("number", r"(?P<all>(?<!\w)#\s?" + r"(?=[\w\-]*\d{4})[a-z0-9\-]{4,20}(?!\w))"),
         ("number", r"(?P<all>(?<![\w.-])[a-z]{1,4}\d{2}-\d{3,8}(?:-\d+)?(?![\w-]))"),
         ("number", r"(?P<all>(?<![\w.])(?<!\d[-/])[a-z]{1,4}[-_]?\d{6,}[a-z]{0,2}(?![\w.]*\d))"),
         ("number", r"(?P<all>(?<![\w.])(?<!\d[-/])[a-z]{1,3}\d{5}[a-z]?(?![\w.]))"),
         ("number", r"(?P<all>(?<![\w.])(?=(?:[a-z]*\d){4})(?=(?:\d*[a-z]){3})(?=[a-z0-9]*\d[a-z]+\d)[a-z0-9]{9,20}(?![\w.]))"),
+        ("number", r"(?P<all>(?<![\w.])(?=(?:[a-z]*\d){6})(?=\d*[a-z])[a-z0-9]{8,20}(?![\w.]))"),
         ("number", r"(?P<all>(?<=_)\d{6}(?=_|$)|^\d{6}(?=_))"),
         ("number", r"(?P<all>(?<![\w.,])(?:\d{2,6}-){1,3}\d{4,8}(?![\w]|[-.]\d))"),
         ("number", r"(?P<all>(?<![\w.,+])(?<!\d[-/])\d{7,}(?![\w]|[.,]\d)(?!\s?(?:mm|cm|ms|hz|khz|mhz|bq|kbq|mbq|counts|cts|ohm|units?|%)\b))"),

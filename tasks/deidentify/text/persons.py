@@ -43,12 +43,22 @@ from tasks.deidentify.text.vocabulary import (
 
 # How far the surroundings vouch for a name: a shape alone; a cue; a title or a labelled field.
 _SHAPE, _CUED, _SURE = 0, 1, 2
+_SIGN = "sister mary joseph"  # the nodule: a title, a given name and a surname that are nobody's
 _ABBREVIATION = re.compile(r"[^\W\d_]\.\s?[^\W\d_]\.")
 _STEP = re.compile(r"\.?-|\.\s?|\s|,\s?|\^")
 
 
 def find_persons(text: Text) -> Iterator[Span]:
     """Yield the names that a title, a cue, a degree or a name beside them gives away."""
+    if _SIGN not in text.low:
+        yield from _found(text)
+        return
+    sign = text.low.index(_SIGN)
+    start, end = text.place(sign), text.place(sign + len(_SIGN))
+    yield from (span for span in _found(text) if span.end <= start or span.start >= end)
+
+
+def _found(text: Text) -> Iterator[Span]:
     yield from _titled(text)
     yield from _announced(text)
     for match in DEGREE.finditer(text.low):

@@ -81,29 +81,7 @@ _CITIES = frozenset(
     " ankara izmir moscow kiev warsaw prague brno budapest pecs lisbon porto braga recife natal santos lima quito bogota cali".split()
 )
 _NO_PART_OF_A_NAME = frozenset(
-    [
-        "at",
-        "from",
-        "to",
-        "in",
-        "by",
-        "see",
-        "via",
-        "outside",
-        "prior",
-        "previous",
-        "this",
-        "our",
-        "other",
-        "another",
-        "same",
-        "local",
-        "referring",
-        "per",
-        "with",
-        "near",
-        "and/or",
-    ]
+    "at from to in by see via outside prior previous this our other another same local referring per with near and/or".split()
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
 
@@ -147,7 +125,10 @@ def find_places(text: Text) -> Iterator[Span]:
             yield Span(text.place(match.start()), text.place(end), "address")
     for match in _NUMBERED.finditer(text.value):
         found = list(_WORD.finditer(text.value, match.start("name"), match.end("name")))
-        if not is_clinical(found[0][0].lower()) and any(is_listed_name(w[0].lower()) or not is_known(w[0].lower()) for w in found):
+        leading = found[0][0].lower()
+        if (is_listed_name(leading) or not is_clinical(leading)) and any(
+            is_listed_name(w[0].lower()) or not is_known(w[0].lower()) for w in found
+        ):
             yield Span(match.start(), match.end(), "address")
     for match in _STATE_AFTER.finditer(text.value):
         doubtful = (match["st"] in _WORDS_AS_STATES or not match["comma"]) and match.end("st") == match.end()

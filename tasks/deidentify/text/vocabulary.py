@@ -7,6 +7,7 @@ Where a word stands in a text is judged elsewhere in this package.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from functools import cache, lru_cache
 from importlib import resources
 
@@ -32,10 +33,22 @@ def _beginnings() -> frozenset[str]:
     return frozenset(w[:4] for w in clinical() | words("english") if len(w) >= 6)
 
 
+class SortedWords:
+    """A long list of `data/` (words in order, many a line) that is searched where it lies: a set would cost every worker its making."""
+
+    def __init__(self, name: str) -> None:
+        text = (resources.files(__package__) / "data" / f"{name}.txt").read_text("utf-8")
+        self._lines = [line for line in text.splitlines() if not line.startswith("#")]
+
+    def __contains__(self, word: str) -> bool:
+        at = bisect_right(self._lines, word + "!") - 1  # "!" lies between the space after a word and every letter
+        return at >= 0 and f" {word} " in f" {self._lines[at]} "
+
+
 @cache
-def _listed() -> frozenset[str]:
-    """Return the words that are known as they stand: no forms are made of them, as are of the clinical words."""
-    return words("english") | words("uncommon") | words("diseases") | words("substances")
+def _less_common() -> tuple[SortedWords, ...]:
+    """Return the lists of words that are known as they stand: no forms are made of them, as are of the clinical words."""
+    return SortedWords("uncommon"), SortedWords("diseases"), SortedWords("substances")
 
 
 @cache
@@ -44,9 +57,9 @@ def given_names() -> frozenset[str]:
 
 
 @cache
-def census_names() -> frozenset[str]:
+def census_names() -> SortedWords:
     """Return the less famous family and given names, none of them a word of another list."""
-    return words("census_names")
+    return SortedWords("census_names")
 
 
 @cache
@@ -81,7 +94,7 @@ _PREFIXES = (
 @lru_cache(maxsize=65536)
 def is_known(word: str) -> bool:
     """Say whether a folded word is clinical or general vocabulary, inflected or compounded forms included."""
-    return word in _listed() or is_clinical(word)
+    return word in words("english") or is_clinical(word) or any(word in listed for listed in _less_common())
 
 
 @lru_cache(maxsize=65536)
