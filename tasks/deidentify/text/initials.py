@@ -1,4 +1,3 @@
-# ruff: noqa: E501, SIM905 - word lists read as prose; a row of the table is one pattern
 """Initials of staff where initials stand: before a time, after `per` and `checked`, two pairs with a stroke, after a date.
 
 Initials of the patient's own name are found in `own_names`, those after a labelled role in `persons`.
