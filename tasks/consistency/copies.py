@@ -22,6 +22,7 @@ LEDGER = pa.schema(
     ]
 )
 """Private: one row per object that was ever written, whatever became of it."""
+_AT_ONCE = 1 << 24
 _FLAT = 4  # distinct byte values: an empty slice, a mask of nothing
 
 
@@ -33,10 +34,11 @@ def pixel_digest(walk: Walk, secret: Secret) -> str | None:
     digest = hashlib.blake2b(key=key, digest_size=16)
     values: set[int] = set()
     for start, end in walk.fragments[1:] or ((walk.pixels.start, walk.pixels.end),):
-        piece = walk.data[start:end]
-        digest.update(piece)
-        if len(values) <= _FLAT:
-            values.update(piece[:: max(len(piece) // 4096, 1)])
+        for at in range(start, end, _AT_ONCE):  # a cine of two gigabytes is never in memory as a whole
+            piece = walk.data[at : min(at + _AT_ONCE, end)]
+            digest.update(piece)
+            if len(values) <= _FLAT:
+                values.update(piece[:: max(len(piece) // 4096, 1)])
     return digest.hexdigest() if len(values) > _FLAT else None
 
 

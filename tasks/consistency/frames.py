@@ -14,6 +14,7 @@ import numpy as np
 from tasks.scan.walk import Walk
 
 Image = np.ndarray[Any, Any]
+_LARGEST_DECODED = 256 << 20  # the file is copied for it
 _RLE = "1.2.840.10008.1.2.5"
 
 
@@ -70,6 +71,8 @@ def _decimal(facts: dict[int, bytes], tag: int, otherwise: float) -> float:
 
 
 def _decoded(walk: Walk) -> Frame | None:
+    if len(walk.data) > _LARGEST_DECODED:
+        return None
     from pydicom import dcmread
     from pydicom.pixels.utils import pixel_array
 
