@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -38,13 +37,7 @@ class Profiles:
 
 
 def connect(threads: int = 1) -> duckdb.DuckDBPyConnection:
-    """Open a connection of its own (temporary tables and views are its alone) that reads no configuration, extension or file."""
-    return _database(threads).cursor()
-
-
-@lru_cache(maxsize=4)
-def _database(threads: int) -> duckdb.DuckDBPyConnection:
-    """Return this process's empty in-memory database: opening one costs more than most questions asked of it."""
+    """Open an in-memory duckdb that reads no configuration, no extension and no file."""
     import duckdb
 
     return duckdb.connect(config={"threads": threads, "enable_external_access": "false", "autoinstall_known_extensions": "false"})

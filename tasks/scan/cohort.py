@@ -23,7 +23,7 @@ from tasks.scan.walk import Walk
 IDS = frozenset(("patient_id", "accession_number", "record_number", "phone"))
 KINDS = IDS | {"patient_name"}
 """What the search over other people needs to know of a person."""
-_SHORTEST_ID, _SHORTEST_PART = 7, 4
+_SHORTEST_ID, _SHORTEST_PART, _SHORTEST_WHOLE = 7, 4, 5
 _LARGE = 1 << 16
 _SIDE_BY_SIDE = 48  # bytes between two parts of one name
 
@@ -60,7 +60,9 @@ def spellings_of(identity: SourceIdentity) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     for kind, value in identity.values:
         if kind == "patient_name":
-            found += [(p, kind, p) for p in name_parts(value) if p.isascii() and len(p) >= _SHORTEST_PART and p not in words]
+            parts = [p for p in name_parts(value) if p.isascii()]
+            found += [(p, kind, p) for p in parts if len(p) >= _SHORTEST_PART and p not in words]
+            found += [(whole, kind, "") for whole in _short_names(parts[:2])]
             for part in re.split(r"[\^\s,=]+", value):
                 if not part.isascii():
                     found += [(raw.decode("latin-1"), kind, fold(part)) for raw in _bytes_of(part)]
@@ -70,6 +72,15 @@ def spellings_of(identity: SourceIdentity) -> list[tuple[str, str, str]]:
                 if len(spelling) >= _SHORTEST_ID and any(c.isdigit() for c in spelling):
                     found.append((spelling.encode("utf-8").decode("latin-1"), kind, ""))
     return found
+
+
+def _short_names(parts: list[str]) -> list[str]:
+    """Return a name with a part that is too short to count as one ("Kim^Lee"), as a whole and as names are written."""
+    if len(parts) < 2 or min(map(len, parts)) >= _SHORTEST_PART or sum(map(len, parts)) < _SHORTEST_WHOLE:
+        return []
+    first, second = parts
+    spaced = [f"{first} {second}", f"{second} {first}"] if len(first) + len(second) >= _SHORTEST_ID else []
+    return [f"{first}^{second}", f"{second}^{first}", f"{first}, {second}", f"{first},{second}", *spaced]
 
 
 def _bytes_of(part: str) -> set[bytes]:

@@ -135,6 +135,23 @@ def test_two_parts_side_by_side_or_a_whole_id_tell_of_somebody(text, kinds):
     assert kinds_of_others(text.encode(), index, "P1") == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("Kim^Lee", "Kim^Lee", True),
+        ("Kim^Lee", "seen: KIM, LEE", True),
+        ("Kim^Lee", "kim lee", False),  # six letters side by side are words of some language
+        ("Ng^Weiming", "prior of Weiming Ng", True),
+        ("Wu^Li", "Wu^Li", False),
+        ("Żukowski^Łucja", "Zukowski, Lucja", True),
+        ("Żukowski^Łucja", "ŻUKOWSKI ŁUCJA", True),
+    ],
+)
+def test_short_and_accented_names_are_told_as_names_are_written(name, text, told):
+    index = index_cohort({"P1": _known(name)})
+    assert ("patient_name" in kinds_of_others(text.encode("utf-8"), index, "P2")) is told
+
+
 def test_what_two_people_share_tells_of_neither():
     index = index_cohort({"P1": _known("Quistgaard^Ansgar"), "P2": _known("Quistgaard^Aurelie", "MRN4711008")})
     own = lambda: _known("Quistgaard^Aurelie", "MRN4711008")  # noqa: E731 - what the vault says of P2
