@@ -19,23 +19,22 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 """(rows, columns), True where values are to be overwritten."""
 
 
-_MOST_BEYOND = 5.0
+_MOST_BEYOND, _MOST_BEYOND_INK = 5.0, 2.0
 
 
 def mask_of(boxes: Sequence[TextBox], layout: PixelLayout, margin: float = 2.0) -> Mask:
-    """Return the mask of all boxes, each grown by a margin in pixels, and by a quarter of its height beyond its ends (5 at most).
+    """Return the mask of all boxes, each grown by a margin in pixels, and by a quarter of its height beyond its ends.
 
-    Boxes that were cut down to their ink grow by one pixel. With a margin of 0 the boxes are taken as they are.
+    By 2 pixels at most where the ends are those of the ink, else by 5. With a margin of 0 the boxes are taken as they are.
     """
     import cv2
 
     mask = np.zeros((layout.rows, layout.columns), np.uint8)
     for box in boxes:
         (cx, cy), (width, height), angle = cv2.minAreaRect(np.asarray(box.corners, np.float32))
-        ends = min(0.25 * min(width, height), _MOST_BEYOND) if margin and not box.tight else 0.0
-        around = min(margin, 1.0) if box.tight else margin
+        ends = min(0.25 * min(width, height), _MOST_BEYOND_INK if box.tight else _MOST_BEYOND) if margin else 0.0
         more_x, more_y = (ends, 0.0) if width >= height else (0.0, ends)
-        grown = (cx, cy), (width + 2 * (around + more_x), height + 2 * (around + more_y)), angle
+        grown = (cx, cy), (width + 2 * (margin + more_x), height + 2 * (margin + more_y)), angle
         cv2.fillConvexPoly(mask, np.round(cv2.boxPoints(grown)).astype(np.int32), 1)
     return mask.astype(bool)
 

@@ -29,7 +29,7 @@ class TextBox:
     text: str = field(default="", repr=False)
     text_score: float = 0.0
     rule: str = "P1.ocr"
-    tight: bool = False  # cut down to its ink: needs no further margin
+    tight: bool = False  # its ends are those of its ink
 
     @property
     def bounds(self) -> tuple[int, int, int, int]:
@@ -42,6 +42,14 @@ class TextBox:
         """Lengths of its two sides in pixels."""
         a, b, c, _ = self.corners
         return float(np.linalg.norm(b - a)), float(np.linalg.norm(c - b))
+
+
+def axes_of(box: TextBox) -> tuple[Points, Points, float, float]:
+    """Return the directions along and across a line, its length and its height."""
+    a, b, c, _ = box.corners
+    along, across = (b - a, c - b) if np.linalg.norm(b - a) >= np.linalg.norm(c - b) else (c - b, b - a)
+    length, height = max(float(np.linalg.norm(along)), 1e-3), max(float(np.linalg.norm(across)), 1e-3)
+    return (along / length).astype(np.float32), (across / height).astype(np.float32), length, height
 
 
 def detect(image: Image8, engine: TextEngine, short_side: int) -> list[tuple[Points, float]]:
@@ -98,11 +106,6 @@ def boxes_of(found: np.ndarray[Any, np.dtype[np.float32]]) -> list[tuple[Points,
         more = _UNCLIP * w * h / (w + h)
         boxes.append((cv2.boxPoints(((cx + 0.5, cy + 0.5), (w + more, h + more), angle)), score))
     return boxes
-
-
-def turn_back(corners: Points, columns: int) -> Points:
-    """Return corners found in a view turned by a quarter counter-clockwise, in the unturned frame with that many columns."""
-    return np.stack([columns - corners[:, 1], corners[:, 0]], axis=1).astype(np.float32)
 
 
 def crop(image: Image8, corners: Points) -> Image8:

@@ -84,7 +84,7 @@ def _finding(instance: Instance, place: str, box: TextBox, own_values: frozenset
     x, y, width, height = box.bounds
     if holds_own_value(box.text, own_values):
         kind = "patient_value"
-    elif device is not None and not device.writes_at(x, y, width, height):
+    elif device is not None and device.whole and not device.writes_at(x, y, width, height):
         kind = "text_outside_known_region"
     else:
         kind = "burned_in_text"

@@ -1,8 +1,8 @@
-"""The second detector: pixels drawn by a program, told from anatomy by their values alone, whatever their contrast.
+"""Exact ink: pixels drawn by a program, told from anatomy by their values alone, whatever their contrast.
 
 A program writes every stroke with one exact value; anatomy and noise spread over neighbouring values. So a value that is locally far
 more frequent than its neighbours is ink, and so is whatever interrupts a perfectly even ground. Deciding whether ink is text does not
-belong here (`find`).
+belong here (`network`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from tasks.pixels.views import Image8
-
 Values = np.ndarray[Any, np.dtype[Any]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -20,18 +18,19 @@ _TILE = 32
 _LEAST_COUNT = 10  # pixels of one value in a tile: two letters of the smallest font
 _EXCESS = 2.5  # times the more frequent of the two neighbouring values
 _DEVIATIONS = 5.0
-_LEADING = 0.6  # of the ink of a line has its value
-_RARE, _RARER = 4.0, 2.0  # times more frequent in the line than in the frame, and than around it
 _GROUND = 0.5  # a value that fills more of a tile is its ground, not ink
 
 
-def ink_mask(values: Values) -> Mask:
-    """Return where one plane of stored values (rows, columns) looks drawn rather than measured."""
+def ink_mask(values: Values, quick: bool = False) -> Mask:
+    """Return where one plane of stored values (rows, columns) looks drawn rather than measured.
+
+    `quick` is for telling whether there is any ink: it may miss a letter at the border of two tiles.
+    """
     import cv2
 
     rows, columns = values.shape
     drawn = np.zeros(values.shape, bool)
-    for shift in (0, _TILE // 2):
+    for shift in (0,) if quick else (0, _TILE // 2):
         padded = np.pad(values, ((shift, -(rows + shift) % _TILE), (shift, -(columns + shift) % _TILE)), mode="edge")
         drawn |= _drawn(padded)[shift : shift + rows, shift : shift + columns]
     if not drawn.any():
@@ -70,30 +69,3 @@ def _drawn(values: Values) -> Mask:
     for number, value in zip(where // size, ordered.ravel()[where], strict=True):
         found[number] |= tiles[number] != value
     return found.reshape(down, across, _TILE, _TILE).swapaxes(1, 2).reshape(values.shape)
-
-
-def ink_like(bounds: tuple[int, int, int, int], drawn: Mask, values: Values) -> Mask:
-    """Return every pixel of the one value that most ink inside some bounds (x, y, width, height) has; `drawn` when no value leads.
-
-    `values` is the plane that `drawn` was made from. A value that is known finds the thin strokes that no tile was sure of.
-    """
-    x, y, width, height = bounds
-    window = slice(max(y, 0), max(y + height, 0)), slice(max(x, 0), max(x + width, 0))
-    inked = values[window][drawn[window]]
-    if inked.size < _LEAST_COUNT:
-        return drawn
-    found, counts = np.unique(inked, return_counts=True)
-    if counts.max() < _LEADING * inked.size:
-        return drawn
-    same: Mask = values == found[counts.argmax()]
-    near = slice(max(y - height, 0), y + 2 * height), slice(max(x - height, 0), x + width + height)
-    ring = (int(same[near].sum()) - int(same[window].sum())) / max(same[near].size - same[window].size, 1)
-    return same if same[window].mean() >= max(_RARE * same.mean(), _RARER * ring) else drawn
-
-
-def ink_view(mask: Mask) -> Image8:
-    """Return the mask as white ink on black, softened as printed text is."""
-    import cv2
-
-    view: Image8 = cv2.GaussianBlur(mask.astype(np.uint8) * 255, (3, 3), 0)
-    return view

@@ -17,6 +17,7 @@ from tasks.model import Instance, Reason
 from tasks.pixels.blank import Mask, mask_of
 from tasks.pixels.boxes import TextBox
 from tasks.pixels.decode import Frame, read_frames
+from tasks.pixels.devices import Device, device_of
 from tasks.pixels.engine import TextEngine
 from tasks.pixels.find import find_text
 from tasks.pixels.layout import PixelLayout, PixelsRefusedError, is_lossy, read_layout
@@ -114,8 +115,12 @@ def _look_at_object(subject: _Object, engine: TextEngine) -> Examination:
 
 
 def _examination(subject: _Object, per_frame: Sequence[Sequence[TextBox]], everywhere: Sequence[TextBox]) -> Examination:
-    """Unite the boxes of single frames with those that lie in all of them."""
+    """Unite the boxes of single frames with those that lie in all of them; a known device's banner counts whole."""
     layout = subject.layout
+    device = device_of(subject.instance.dataset)
+    if device is not None and not device.whole:
+        everywhere = _with_banners(everywhere, device, layout)
+        per_frame = [_with_banners(found, device, layout) for found in per_frame]
     boxes = [("pixels all frames", box) for box in everywhere]
     boxes += [(f"pixels frame {number}", box) for number, found in enumerate(per_frame, start=1) for box in found]
     common = mask_of(everywhere, layout) if everywhere else None
@@ -124,6 +129,16 @@ def _examination(subject: _Object, per_frame: Sequence[Sequence[TextBox]], every
         own = mask_of(found, layout) if found else None
         masks.append(common if own is None else own if common is None else common | own)
     return Examination(layout, tuple(boxes), tuple(masks))
+
+
+def _with_banners(boxes: Sequence[TextBox], device: Device, layout: PixelLayout) -> list[TextBox]:
+    """Return the boxes, and every banner of the device in which one of them lies: what is written beside a name is about its bearer."""
+    banners = []
+    for x, y, width, height in {region for box in boxes if (region := device.region_at(*box.bounds))}:
+        right, bottom = min(x + width, layout.columns), min(y + height, layout.rows)
+        corners = np.array([[x, y], [right, y], [right, bottom], [x, bottom]], np.float32)
+        banners.append(TextBox(corners, 1.0, rule="P3.device", tight=True))
+    return [*boxes, *banners]
 
 
 def _look_at_cine(subject: _Object, engine: TextEngine) -> Examination:
@@ -135,9 +150,10 @@ def _look_at_cine(subject: _Object, engine: TextEngine) -> Examination:
     found: list[TextBox] = []
     for view in summary.projections():
         found += find_text(view, layout, engine, subject.palette, subject.lossy)
-    wanted = sorted({0, layout.frames // 2, layout.frames - 1, *summary.suspects(_SUSPECTS)})
-    for frame in subject.frames(wanted):
-        found += find_text(frame, layout, engine, subject.palette, subject.lossy)
+    sampled = {0, layout.frames // 2, layout.frames - 1}
+    wanted = range(layout.frames) if layout.frames <= _SUSPECTS else sorted(sampled | set(summary.suspects(_SUSPECTS)))
+    for number, frame in zip(wanted, subject.frames(wanted), strict=True):
+        found += find_text(frame, layout, engine, subject.palette, subject.lossy, by_both=number in sampled)
     distinct = _distinct(found, layout)
     return _examination(subject, [[] for _ in range(layout.frames)], distinct)
 
@@ -196,7 +212,7 @@ def _volume_boxes(
     for position in sorted(sampled | set(summary.suspects(_SUSPECTS))):
         number, index = places[position]
         (frame,) = subjects[number].frames([index])
-        found = find_text(frame, subjects[number].layout, engine)
+        found = find_text(frame, subjects[number].layout, engine, by_both=position in sampled)
         boxes[places[position]] += found
         sources += [(box, pattern_in(frame, box)) for box in found]
     *_, median = projections = summary.projections()

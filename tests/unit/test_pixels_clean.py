@@ -9,6 +9,7 @@ from tasks.errors import ReleaseError
 from tasks.model import Reason
 from tasks.pixels import clean_text, look_again, start_engine
 from tasks.pixels import engine as engine_module
+from tasks.pixels import network as network_module
 from tasks.policy.pixels import PixelPolicy
 from tests.unit.pixels_objects import draw, instance_of, noise
 
@@ -88,6 +89,28 @@ def test_a_blind_engine_stops_the_run_before_any_study(monkeypatch):
     monkeypatch.setattr(engine_module.TextEngine, "text_map", lambda self, image: np.zeros(image.shape[:2], np.float32))
     with pytest.raises(ReleaseError, match="control image"):
         start_engine()
+
+
+def test_a_blind_network_stops_the_run_before_any_study(monkeypatch):
+    monkeypatch.setattr(network_module, "_ask", lambda signs: np.zeros((2, signs.shape[1] // 2, signs.shape[2] // 2), np.float32))
+    with pytest.raises(ReleaseError, match="control image"):
+        start_engine()
+
+
+def test_a_network_that_sees_text_everywhere_stops_the_run(monkeypatch):
+    monkeypatch.setattr(network_module, "_ask", lambda signs: np.ones((2, signs.shape[1] // 2, signs.shape[2] // 2), np.float32))
+    with pytest.raises(ReleaseError, match="control image"):
+        start_engine()
+
+
+def test_an_absent_network_stops_the_run(monkeypatch):
+    monkeypatch.setattr(network_module, "resources", None)
+    network_module._session.cache_clear()
+    try:
+        with pytest.raises(ReleaseError, match="cannot be loaded"):
+            start_engine()
+    finally:
+        network_module._session.cache_clear()
 
 
 def test_an_absent_engine_stops_the_run(monkeypatch):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
 from pydicom.uid import UID
@@ -108,8 +111,6 @@ def test_lossless_stays_lossless_in_its_own_syntax(syntax, dtype, colour):
     frame = np.stack([frame] * 3, axis=2).astype(dtype) if colour else frame.astype(dtype)
     instance = instance_of(frame, syntax=syntax, bits_stored=8 if dtype is np.uint8 else 16)
     layout = read_layout(instance.dataset, NATIVE["explicit"], LIMIT)
-    from dataclasses import replace
-
     try:
         stream = encode_frame(frame, replace(layout, syntax=syntax))
     except NoEncoderError:
@@ -146,3 +147,17 @@ def test_palette_colour_is_blanked_to_its_darkest_entry():
     after = _check(instance, [frame], _mask(frame.shape))
     values = np.frombuffer(after.dataset.PixelData, np.uint8).reshape(64, 100)
     assert values[30, 50] == frame[~_mask(frame.shape)].max()
+
+
+@pytest.mark.parametrize("name", ["HTJ2KLossless_08_RGB.dcm", "HTJ2K_08_RGB.dcm"])
+def test_high_throughput_jpeg_2000_has_no_encoder_and_becomes_native(shared, name):
+    path = next((shared / "data" / "dicom").rglob(f"*{name}"), None)
+    if path is None:
+        pytest.skip("sample images are not beside the project")
+    dataset = dcmread(path)
+    instance = replace(instance_of(noise(8, 8)), dataset=dataset, transfer_syntax_uid=str(dataset.file_meta.TransferSyntaxUID))
+    (frame,) = read_frames(dataset, read_layout(dataset, instance.transfer_syntax_uid, LIMIT))
+    after = _check(instance, [frame], _mask(frame.shape))
+    assert after.transfer_syntax_uid == NATIVE["explicit"]
+    assert after.dataset.PhotometricInterpretation == "RGB"
+    assert after.dataset.get("LossyImageCompression") == dataset.get("LossyImageCompression")

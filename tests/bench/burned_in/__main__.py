@@ -65,7 +65,7 @@ def main() -> None:
     gone = sum(j.gone for j in judged)
     print(f"recall {gone} of {len(judged)} regions ({gone / len(judged):.1%})")
     seen = [j for j in judged if j.visibility >= 1]
-    print(f"of those that stand out by a deviation of their ground: {sum(j.gone for j in seen)} of {len(seen)}")
+    print(f"of those that stand out by a deviation of their ground's grain: {sum(j.gone for j in seen)} of {len(seen)}")
     for name, rows in strata(judged).items():
         print(f"{name:12}", "  ".join(f"{value} {good}/{n}" for value, (good, n) in rows.items()))
     print(f"over-masked: mean {np.mean(over):.2%}, above 2 % in {np.mean(np.array(over) > 0.02):.1%} of {len(over)} objects with text")

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 _FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
+_CJK_FONTS = ("NotoSansCJK-Regular", "DroidSansFallback", "wqy-")
 _NAMES = ["DOE^JANE", "MUELLER, HANS", "O'BRIEN MARY", "GARCIA LOPEZ", "Smith, John A.", "NAKAMURA YUKI", "van der Berg", "KOWALSKI EWA"]
 _OTHERS = [
     "DOB 03/14/1961",
@@ -57,7 +58,8 @@ def coverage(text: str, font: str, height: int, script: str = "latin") -> np.nda
         ink = canvas.astype(np.float32) / 255
     else:
         pattern = {"mono": "DejaVuSansMono.", "sans": "DejaVuSans.", "serif": "DejaVuSerif."}[font]
-        face = system_font("NotoSansCJK-Regular" if script == "cjk" else pattern, max(round(height * 1.35), 6))
+        wanted = _CJK_FONTS if script == "cjk" else (pattern,)
+        face = next((face for name in wanted if (face := system_font(name, max(round(height * 1.35), 6)))), None)
         if face is None and script == "latin":
             face = ImageFont.load_default(max(round(height * 1.35), 6))
         if face is None:

@@ -52,17 +52,27 @@ def ink_is_gone(before: np.ndarray, after: np.ndarray, region: Region) -> bool:
     return left <= _LEFT and second <= _RESPONSE * first + 1e-3
 
 
+def visibility(written: np.ndarray, ink: np.ndarray) -> float:
+    """Return by how many deviations of the ground's grain (what is left when its slow changes are taken away) the strokes differ from it.
+
+    Below 1 a stroke is hidden in the grain for whoever does not know where to look; text of one exact value may still be told by that.
+    """
+    bare = (ink < 0.05).astype(np.float32)
+    slow = cv2.GaussianBlur(written * bare, (0, 0), 3) / np.maximum(cv2.GaussianBlur(bare, (0, 0), 3), 1e-3)
+    strong = ink > 0.6
+    if not strong.any() or not bare.any():
+        return 0.0
+    return float(np.abs((written - slow)[strong]).mean() / ((written - slow)[bare > 0].std() + 1e-3))
+
+
 def judge(case: Case, outcome) -> tuple[list[Judged], float]:
     """Return every region judged, and the share of pixels changed outside the regions' boxes (the greatest of all frames)."""
     before, after = frames_of(case.instance), frames_of(outcome.instance)
     judged = []
     for number, region in case.regions:
-        ground = _grey(before[number])[region.box]
-        strong, weak = region.ink > 0.6, region.ink < 0.05
-        spread = float(ground[weak].std()) + 1e-3 if weak.any() else 1.0
-        step = abs(float(ground[strong].mean() - ground[weak].mean())) if strong.any() and weak.any() else 0.0
         gone = outcome.reason is not None or ink_is_gone(before[number], after[number], region)
-        judged.append(Judged(region.style, case.name, NAMES[case.syntax], case.photometric, len(before), gone, step / spread))
+        seen = visibility(_grey(before[number])[region.box], region.ink)
+        judged.append(Judged(region.style, case.name, NAMES[case.syntax], case.photometric, len(before), gone, seen))
     over = []
     for number, (old, new) in enumerate(zip(before, after, strict=True)):
         changed = (old != new) if old.ndim == 2 else (old != new).any(axis=2)

@@ -1,0 +1,162 @@
+"""Train the ink network of tasks/pixels and write it as ONNX (README.md beside this file)."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from ground import Values, ground
+from torch import nn
+from torch.nn import functional
+from writing import example
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tasks.pixels.ink import ink_mask
+from tasks.pixels.signs import signs_of
+
+_CHANNELS, _BATCH, _RATE = 40, 8, 3e-3
+_MADE, _PER_SERIES = 420, 6
+
+
+def _convolution(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    layer = nn.Conv2d(inputs, outputs, 3, stride, dilation, dilation, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class InkNetwork(nn.Module):
+    """From six signs per pixel, folded to half resolution (24 planes), to the logits of ink and line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.near, self.down = _convolution(24, 24), _convolution(24, _CHANNELS, 2)
+        self.far = nn.ModuleList([_convolution(_CHANNELS, _CHANNELS, 1, d) for d in (1, 2, 4, 8, 2, 1)])
+        self.up = nn.Sequential(nn.Conv2d(_CHANNELS, 24, 1, bias=False), nn.BatchNorm2d(24), nn.ReLU(inplace=True))
+        self.join, self.out = _convolution(48, 24), nn.Conv2d(24, 2, 1)
+
+    def forward(self, folded: torch.Tensor) -> torch.Tensor:
+        near = self.near(folded)
+        far = self.down(near)
+        for layer in self.far:
+            far = far + layer(far)
+        return self.out(self.join(torch.cat([near, functional.interpolate(self.up(far), scale_factor=2, mode="nearest")], 1)))
+
+
+class _Probabilities(nn.Module):
+    def __init__(self, network: InkNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, folded: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(self.network(folded))
+
+
+def frames_without_text(folder: Path) -> list[tuple[Values, int]]:
+    """Return decoded frames of one half of the series of a folder with CATALOG.csv, six of each, where it says that no text is in them.
+
+    CT, MR, PET and NM series of which it says nothing count as without text too. The other half is left to judge by.
+    """
+    from pydicom import dcmread
+
+    frames: list[tuple[Values, int]] = []
+    taken: dict[str, int] = {}
+    for row in csv.DictReader((folder / "CATALOG.csv").open(encoding="utf-8")):
+        series = row["series_uid"] or row["path"]
+        silent = row["burned_in_text"] == "unknown" and row["modality"] in ("MR", "CT", "PT", "NM", "CR", "MG", "DX", "XA")
+        other_half = int(hashlib.sha256(series.encode()).hexdigest(), 16) % 2
+        if row["readable"] != "yes" or other_half or not (silent or row["burned_in_text"] == "no") or taken.get(series, 0) >= _PER_SERIES:
+            continue
+        try:
+            dataset = dcmread(folder / row["path"], force=True)
+            values = dataset.pixel_array
+        except Exception:  # noqa: S112  what does not decode teaches nothing
+            continue
+        values = values[len(values) // 2] if int(dataset.get("NumberOfFrames", 1) or 1) > 1 else values
+        values = values[..., 1] if values.ndim == 3 else values
+        if values.ndim == 2 and values.dtype.kind in "iu" and min(values.shape) >= 64:
+            taken[series] = taken.get(series, 0) + 1
+            frames.append((values.astype(np.int32), int(dataset.BitsStored)))
+    return frames
+
+
+def _prepared(rng: np.random.Generator, grounds: list[tuple[Values, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the folded signs of one example, and at half resolution what is ink and line, and what does not count."""
+    case = example(rng, grounds)
+    low, high = np.percentile(case.values, (0.05, 99.95))
+    grey = np.clip((case.values - low) * (255 / max(high - low, 1)), -50, 305).astype(np.float32)
+    if rng.random() < 0.6:  # in a whole frame, a part of it spans fewer grey levels
+        share = float(np.exp(rng.uniform(np.log(0.12), 0)))
+        grey = np.clip(grey * share + rng.uniform(0, 255 * (1 - share)), -50, 305).astype(np.float32)
+    signs = signs_of(case.values, grey, None if case.lossy else ink_mask(case.values))
+    planes, rows, columns = signs.shape
+    folded = signs.reshape(planes, rows // 2, 2, columns // 2, 2).transpose(0, 2, 4, 1, 3).reshape(planes * 4, rows // 2, columns // 2)
+
+    def halved(plane: np.ndarray) -> np.ndarray:
+        return plane.reshape(rows // 2, 2, columns // 2, 2).max(axis=(1, 3))
+
+    return folded, np.stack([halved((case.ink > 0.3).astype(np.float32)), halved(case.line)]), halved(case.unsure)
+
+
+def _loss(logits: torch.Tensor, truth: torch.Tensor, unsure: torch.Tensor) -> torch.Tensor:
+    counts = (1 - unsure)[:, None]
+    weight = torch.tensor([2.0, 1.5])[:, None, None]
+    entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none", pos_weight=weight) * counts
+    found, true = torch.sigmoid(logits) * counts, truth * counts
+    both = 2 * (found * true).sum((0, 2, 3)) + 50
+    return 2 * entropy.mean() + 0.5 * (1 - both / (found.sum((0, 2, 3)) + true.sum((0, 2, 3)) + 50)).mean()
+
+
+def train(grounds: list[tuple[Values, int]], minutes: float, seed: int) -> InkNetwork:
+    """Return a network trained for so many minutes of one core, the rate falling to nothing along half a cosine."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    network = InkNetwork().train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-4)
+    started, step, seen = time.process_time(), 0, []
+    while (done := (time.process_time() - started) / (60 * minutes)) < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = _RATE * min(1, (step + 1) / 60) * max(0.5 * (1 + np.cos(np.pi * done)), 0.02)
+        batch = [_prepared(rng, grounds) for _ in range(_BATCH)]
+        folded, truth, unsure = (torch.from_numpy(np.stack(part)) for part in zip(*batch, strict=True))
+        loss = _loss(network(folded), truth, unsure)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+        optimizer.step()
+        step += 1
+        seen.append(float(loss.detach()))
+        if step % 50 == 0:
+            print(f"step {step}: {done:.0%}, loss {np.mean(seen[-50:]):.3f}", flush=True)
+    return network.eval()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=Path, help="folder of DICOM files with CATALOG.csv; made grounds alone without it")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, required=True)
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore")
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    grounds = [ground(np.random.default_rng([chosen.seed, number])) for number in range(_MADE)]
+    real = frames_without_text(chosen.frames) if chosen.frames else []
+    grounds += real * max(_MADE // 2 // max(len(real), 1), 1)
+    network = train(grounds, chosen.minutes, chosen.seed)
+    names = {"input_names": ["signs"], "output_names": ["maps"]}
+    axes = {"signs": {2: "rows", 3: "columns"}, "maps": {2: "rows", 3: "columns"}}
+    torch.onnx.export(
+        _Probabilities(network), torch.zeros(1, 24, 64, 96), str(chosen.out), dynamic_axes=axes, opset_version=17, dynamo=False, **names
+    )
+
+
+if __name__ == "__main__":
+    main()
