@@ -97,6 +97,10 @@ def _value_of(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) -
     return int(found[first]) if leads else None
 
 
+def _is_long(box: TextBox) -> bool:
+    return max(box.sides) >= 1.8 * min(box.sides)
+
+
 def _is_clear(box: TextBox) -> bool:
     """Tell whether the network alone is to be believed: sure of a long line."""
     return box.score >= _SURE and max(box.sides) >= max(2.5 * min(box.sides), 30.0)
@@ -136,7 +140,7 @@ def _proven(lines: list[tuple[TextBox, bool]], lifted: Image8, engine: TextEngin
     found = []
     for i, (box, is_proven) in enumerate(lines):
         reading = readings.get(i, Reading("", 0.0))
-        if is_proven or _evidence(reading) / doubt >= _EVIDENCE:
+        if is_proven or _evidence(reading) / doubt >= (_EVIDENCE if _is_long(box) else _EVIDENCE_SQUARE):
             found.append(replace(box, text=reading.text, text_score=reading.score))
     return found
 
