@@ -1,0 +1,55 @@
+"""The release flow's own code in one process: its stages without Prefect, its studies without Dask."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from flows import artifacts, release, workers
+from flows.session import Session, open_session
+from flows.summary import ReleaseSummary
+from tasks.spec import Spec
+from tasks.study_job import process_study
+
+_NAMES = {"find": "find_studies", "compare": "compare_with_archive", "judge": "judge_candidate", "verify": "verify_release"}
+
+
+def run_plainly(spec: Spec, judge: Callable[..., Any] | None = None) -> tuple[Session, ReleaseSummary]:
+    """Run the whole flow once, every study after the other; `judge` stands in for the gates where it is given."""
+
+    def process(session: Session, _client: Any, refs: Any, _offset: int, _total: int) -> Any:
+        return [process_study(ref, session.job) for ref in refs]
+
+    names = ("find", "foresee", "compare", "assemble", "judge", "publish", "verify")
+    stages = {name: getattr(release, _NAMES.get(name, name)) for name in names} | {"process": process}
+    if judge is not None:
+        stages["judge"] = judge
+    with (
+        patch.object(release, "_stages", lambda: stages),
+        patch.object(release, "get_run_logger", lambda: logging.getLogger("night")),
+        patch.object(artifacts, "receipts_table", lambda *_: None),
+        patch.object(artifacts, "verdict_table", lambda *_: None),
+        patch.object(workers, "connect", _nobody),
+        patch.object(workers, "check_engines", lambda _: None),
+        open_session(spec) as session,
+    ):
+        return session, release._run(session, None, False)
+
+
+@contextmanager
+def _nobody(*_: Any) -> Iterator[None]:
+    yield None
+
+
+if __name__ == "__main__":  # what a run costs without orchestration: tests/bench/test_many_studies.py
+    import sys
+    from pathlib import Path
+
+    from tasks.spec import read_spec
+    from tasks.study_job import start_worker
+
+    start_worker()
+    print(run_plainly(read_spec(Path(sys.argv[1])))[1].sentence())
