@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 WORKSPACE ?= sallyport-demo
 STAMP := $(VENV)/.installed
 JUDGE := $(VENV)-judge/.installed
+VALIDATORS := $(VENV)-validators/.installed
 
 .PHONY: help demo test fast check format bench docs lock system-packages clean
 
@@ -16,7 +17,7 @@ demo: $(STAMP) $(JUDGE)  ## Sample archive -> release -> verify, in ./sallyport-
 	rm -rf $(WORKSPACE)
 	$(BIN)/sallyport demo --workspace $(WORKSPACE)
 
-test: $(STAMP) $(JUDGE) system-packages check  ## Install what tests need, check style and contracts, run every test
+test: $(STAMP) $(JUDGE) $(VALIDATORS) system-packages check  ## Install what tests need, check style and contracts, run every test
 	$(BIN)/python -m pytest -m "(servers or bench) and not exhaustive" --durations=15
 	$(BIN)/python -m pytest -m "not servers and not bench and not exhaustive" -n 2 --dist worksteal --durations=25
 
@@ -52,6 +53,8 @@ docs: $(STAMP)  ## Write what is generated from the rules: conformance statement
 lock: $(STAMP)  ## Resolve pyproject.toml into requirements.lock (names no index)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate -o requirements.lock -q --custom-compile-command 'make lock'
+	$(BIN)/uv pip compile infra/validators/requirements.in --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate -o infra/validators/requirements.lock -q --custom-compile-command 'make lock'
 
 system-packages:
 	infra/install-system-packages.sh
@@ -68,5 +71,11 @@ $(JUDGE): infra/judge/requirements.lock $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" infra/judge/install.sh $(CURDIR)/$(VENV)-judge || echo "face judge not installed: the relief test decides alone"
 	mkdir -p $(@D) && touch $@
 
+# What checks the files under infra/; without it those tests say what they did not check.
+$(VALIDATORS): infra/validators/requirements.lock $(STAMP)
+	$(BIN)/uv venv -q --allow-existing --python $(BIN)/python $(@D)
+	$(BIN)/uv pip install -q --python $(@D)/bin/python --require-hashes -r $< || echo "validators not installed: infra/ is checked in part"
+	mkdir -p $(@D) && touch $@
+
 clean:  ## Remove what the targets above made
-	rm -rf $(VENV) $(VENV)-judge $(WORKSPACE) build dist
+	rm -rf $(VENV) $(VENV)-judge $(VENV)-validators $(WORKSPACE) build dist
