@@ -6,6 +6,7 @@ Which studies, and what happens to them, does not belong here.
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,11 +31,8 @@ def connect(workers: Workers, scratch: Path) -> Iterator[Any]:
     # PRIVACY: Dask logs keys and reprs only; its spill directory is inside scratch (tests/leaks/test_canaries.py).
     logging.getLogger("distributed").setLevel(logging.ERROR)
     if workers.scheduler:
-        try:
-            with Client(workers.scheduler, timeout="30s") as client:
-                yield client
-        except OSError as error:
-            raise ReleaseError("workers.scheduler", f"no answer ({type(error).__name__})", "start it or correct the address") from None
+        with _client_of(workers.scheduler) as client:
+            yield client
         return
     settings = {
         "distributed.scheduler.allowed-failures": 0,  # suspects are run again by us, alone
@@ -57,6 +55,32 @@ def connect(workers: Workers, scratch: Path) -> Iterator[Any]:
         Client(cluster) as client,
     ):
         yield client
+
+
+def _client_of(address: str) -> Any:
+    """Return a client of an existing scheduler; ReleaseError when it does not answer, or does not know us."""
+    from distributed import Client
+
+    remedy = f"{_TLS_VARIABLES}: infra/certificates.sh makes them"
+    try:
+        return Client(address, timeout="30s")
+    except (TypeError, ValueError):  # what Dask says of TLS without a certificate
+        raise ReleaseError("workers.scheduler", "there is no certificate of ours to show it", f"set {remedy}") from None
+    except OSError as error:
+        if _is_about_certificates(error):
+            raise ReleaseError("workers.scheduler", "it and we do not trust each other's certificate", f"check {remedy}") from None
+        raise ReleaseError("workers.scheduler", f"no answer ({type(error).__name__})", "start it or correct the address") from None
+
+
+_TLS_VARIABLES = "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__CLIENT__CERT and …__CLIENT__KEY"
+
+
+def _is_about_certificates(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def memory_limit_bytes(workers: Workers) -> int:

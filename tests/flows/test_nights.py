@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -151,14 +151,24 @@ def restart_postgres(hospital: Hospital) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(2400)
-def test_nights_in_a_row_with_an_archive_that_grows(hospital: Hospital) -> None:
-    for night, accident in enumerate((kill_a_worker, restart_prefect, restart_postgres, kill_the_run)):
+def test_three_nights_in_a_row_with_an_archive_that_grows(hospital: Hospital) -> None:
+    _spend_nights(hospital, kill_a_worker, restart_prefect, restart_postgres)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(2400)
+def test_the_next_run_takes_up_what_a_killed_one_left(hospital: Hospital) -> None:
+    _spend_nights(hospital, kill_the_run)  # the dataset is free again when the dead run's lease ends, after five minutes
+
+
+def _spend_nights(hospital: Hospital, *accidents: Callable[[Hospital], None]) -> None:
+    for night, accident in enumerate(accidents):
         hospital.receive(range(12 * night, 12 * night + 12))
         if night:
             hospital.receive_late(night)
         hospital.in_the_middle()
         accident(hospital)
-        hospital.morning()
+        hospital.morning(seconds=800)
         hospital.reconcile()
     runs = [r for r in hospital.runs() if r["start_time"]]
     assert all(r["auto_scheduled"] for r in runs)

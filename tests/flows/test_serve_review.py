@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +12,7 @@ from tasks.publish.store import open_store
 from tasks.publish.verify import verify
 from tests.flows.prefect_server import Served, served
 
-pytestmark = [
-    pytest.mark.servers,
-    pytest.mark.slow,
-    pytest.mark.skipif(not os.environ.get("SALLYPORT_LONG_TESTS"), reason="several minutes: set SALLYPORT_LONG_TESTS=1"),
-]
+pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 
 
 @pytest.fixture(scope="module")
