@@ -82,7 +82,8 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
         log.warning("%d withdrawn studies came back into quarantine; withdraw them once more to purge them", settled.left_in_quarantine)
     if dry_run:
         foreseen = stages["foresee"](session, settled.refs)
-        return replace(summarise(session.run_id, asked, [*withdrawn, *done], pulled=0, dry_run=True), foreseen=foreseen)
+        counted = summarise(session.run_id, asked, [*withdrawn, *done], pulled=0, dry_run=True)
+        return replace(counted, to_pull=len(todo), foreseen=foreseen)
     check_pull(session, len(todo))
     fresh: list[Receipt] = []
     todo = [*todo, *to_catch]

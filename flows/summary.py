@@ -24,6 +24,7 @@ class ReleaseSummary:
     suppressed_patients: int = 0
     absent_studies: int = 0  # released earlier, no longer in the archive; still in the release
     dry_run: bool = False
+    to_pull: int = 0  # of a dry run: studies that are new or changed
     foreseen: tuple[dict[str, Any], ...] = ()  # of a dry run: RISK rows, each with whether it is within its bounds
     candidate_id: str = ""
     approved: bool = False
@@ -52,7 +53,7 @@ class ReleaseSummary:
         """Return the summary in one line."""
         counts = ", ".join(f"{n} {status}" for status, n in sorted(self.objects_by_status.items())) or "nothing"
         if self.dry_run:
-            end = "dry run: nothing was pulled"
+            end = f"dry run: {self.to_pull} would be pulled"
         elif self.approved:
             end = f"release {self.release_id}" + ("" if self.changed else " (unchanged)")
         else:

@@ -77,7 +77,8 @@ def show(summary: ReleaseSummary) -> None:
     """Print a summary for a person."""
     rows = [(status, "", str(n)) for status, n in summary.objects_by_status.items()]
     rows += [("", reason, str(n)) for reason, n in summary.objects_by_reason.items()]
-    print_counts("Objects", rows, ("status", "reason", "objects"))
+    if rows:
+        print_counts("Objects", rows, ("status", "reason", "objects"))
     if summary.foreseen:
         found = [(m["gate"], m["measure"], f"{m['value']:g}", "yes" if m["within"] else "no") for m in summary.foreseen]
         print_counts("Risk, from one header per study", found, ("gate", "measure", "value", "within its bounds"))

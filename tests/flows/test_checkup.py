@@ -111,3 +111,27 @@ def test_people_are_told_of_failures_and_of_what_is_held_by_name_and_state_only(
         assert "message" not in text
         assert "flow_run.state.name" in text
     assert automations(["chest-ct"], None, None).keys() == {"Sallyport: mark runs whose process died"}
+
+
+def test_a_server_that_forgets_who_holds_a_dataset_is_noticed(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+
+    from flows.local_server import LEASES_ON_DISK
+
+    kept = {"lease_storage": "prefect.server.concurrency.lease_storage.memory"}
+
+    def answer(url: str, **_: object) -> httpx.Response:
+        content = {"server": {"concurrency": kept}} if url.endswith("settings") else "3.8.8"
+        return httpx.Response(200, json=content, request=httpx.Request("GET", url))
+
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setattr(httpx, "get", answer)
+    monkeypatch.setattr(httpx, "post", lambda url, **_: httpx.Response(401, request=httpx.Request("POST", url)))
+    assert levels(spec)["Prefect server"] == "warning"
+    kept["lease_storage"] = LEASES_ON_DISK
+    assert levels(spec)["Prefect server"] == "ok"
+
+
+def test_workers_that_may_use_more_memory_than_there_is_are_a_doubt(spec: Spec) -> None:
+    workers = {"n": 256, "memory_limit": "64GiB"}
+    assert levels(Spec.model_validate({**spec.model_dump(mode="json"), "workers": workers}))["machine"] == "warning"
