@@ -21,8 +21,8 @@ from tasks.pixels.regions import lines_of
 from tasks.pixels.signs import Real, grey_of
 from tasks.pixels.views import Image8, lift, see
 
-# Evidence = characters read x probability^1.5. On real frames anatomy reaches 1.0 and text 5 and more (tests/bench/burned_in).
-_EVIDENCE, _EVIDENCE_SQUARE, _EVIDENCE_LARGE = 1.4, 2.2, 2.5
+# Evidence = characters read x probability^1.5. Anatomy reaches 1.0 on real frames and 2.4 on made ones, text 5 and more.
+_EVIDENCE, _EVIDENCE_SQUARE, _EVIDENCE_LARGE, _EVIDENCE_LINE = 2.0, 2.6, 3.0, 3.0
 _LARGE = 0.13  # of the frame's short side: boxes this high must be read well
 _ROUND = frozenset("0Oo°CcDUu1IilL|/\\()[]<>.,:;-_~'`^=\"8")  # what anatomy is read as
 _KNOWN = 0.7  # of the middle of a box of the reader's detector lies in boxes of the network: nothing new
@@ -134,13 +134,13 @@ def _proven(lines: list[tuple[TextBox, bool]], lifted: Image8, engine: TextEngin
     """Return the lines that are proven to be text, or that read as text, with what they read as; the surest of many are read."""
     wanted = sorted(range(len(lines)), key=lambda i: -lines[i][0].score * max(lines[i][0].sides))[:_READ]
     readings = dict(zip(wanted, _read_twice([crop(lifted[..., 0], lines[i][0].corners) for i in wanted], engine), strict=True))
-    poor = [i for i in wanted if not lines[i][1] and _evidence(readings[i]) / doubt < _EVIDENCE]
+    poor = [i for i in wanted if not lines[i][1] and _evidence(readings[i]) / doubt < _EVIDENCE_LINE]
     for i, other in zip(poor, _read_twice([crop(lifted[..., 1], lines[i][0].corners) for i in poor], engine), strict=True):
         readings[i] = max(readings[i], other, key=_evidence)
     found = []
     for i, (box, is_proven) in enumerate(lines):
         reading = readings.get(i, Reading("", 0.0))
-        if is_proven or _evidence(reading) / doubt >= (_EVIDENCE if _is_long(box) else _EVIDENCE_SQUARE):
+        if is_proven or _evidence(reading) / doubt >= _EVIDENCE_LINE:
             found.append(replace(box, text=reading.text, text_score=reading.score))
     return found
 
