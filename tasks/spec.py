@@ -119,8 +119,14 @@ class Spec(Section):
     schedule: Schedule | None = None
 
     def loaded_policy(self) -> Policy:
-        """Return the policy with this spec's overrides applied."""
-        return load_policy(self.policy).with_gates(self.gates)
+        """Return the policy with this spec's overrides applied.
+
+        PRIVACY: a policy that keeps faces is refused for a dataset that is open to everyone (test_face_policy.py).
+        """
+        policy = load_policy(self.policy).with_gates(self.gates)
+        if policy.faces.action == "keep" and self.publication.access_tier == "open":
+            raise UsageError("spec: policy", "keeps faces, and the dataset is open", "set publication.access_tier, or deface")
+        return policy
 
 
 __all__ = ["Archive", "DicomwebArchive", "DimseArchive", "FolderArchive", "S3Archive", "Spec", "parse_spec", "read_spec"]

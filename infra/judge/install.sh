@@ -11,4 +11,6 @@ else
     python3.11 -m venv "$target"
     "$target/bin/python" -m pip install --quiet --no-deps --require-hashes -r "$here/requirements.lock"
 fi
+# not needed, and trained on pictures whose licence forbids commercial use
+rm -f "$target"/lib/python3.*/site-packages/face_recognition_models/models/shape_predictor_68_face_landmarks.dat
 "$target/bin/python" -c 'import mediapipe, dlib' 2>/dev/null && echo "face judge: $target"

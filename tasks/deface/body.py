@@ -17,6 +17,9 @@ Mask = NDArray[np.bool_]
 AIR_HU = -300.0
 HEAD_BREADTH_MM = 245.0
 """No head is this wide, ears and mask mesh included (largest bitragal breadths are near 165 mm, ear to ear 200 mm)."""
+HEAD_DEPTH_MM = 320.0
+"""Nor is a level of a head this deep, nose, nape and a bent neck included (largest head lengths are near 220 mm)."""
+CUT_SHARE = 0.25
 TORSO_AREA_MM2 = 36_000.0
 """Nor does a level through a head have this area (a head of 180 x 230 mm has 32,500)."""
 
@@ -72,17 +75,29 @@ def find_body(upright: Volume, is_ct: bool) -> Body:
 
 
 def is_torso(body: Body) -> bool:
-    """True when every level that holds tissue is far wider than any head: chest, abdomen, pelvis without neck or limbs.
+    """True when every level that holds tissue is far wider or deeper than any head: chest, abdomen, pelvis, the length of a limb.
 
     PRIVACY: one level that a head could have is enough for False (test_face_plan.py).
     """
     step = body.upright.spacing_mm[0]
     levels = body.mask.any(axis=(1, 2))
-    if not levels.any():
+    return bool(levels.any()) and all(
+        level.sum() * step * step >= TORSO_AREA_MM2
+        and (_extent(level, 0) * step >= HEAD_BREADTH_MM or _extent(level, 1) * step >= HEAD_DEPTH_MM)
+        for level in body.mask[levels]
+    )
+
+
+def is_cut_at_top(body: Body, valid: Mask) -> bool:
+    """True when the field of view ends above in tissue over a good part of the body: a head there lacks its vault."""
+    columns = body.mask.any(axis=0)
+    if not columns.any():
         return False
-    for level in body.mask[levels]:
-        columns = np.flatnonzero(level.any(axis=0))
-        wide = (columns[-1] - columns[0] + 1) * step >= HEAD_BREADTH_MM
-        if not wide or level.sum() * step * step < TORSO_AREA_MM2:
-            return False
-    return True
+    top = len(body.mask) - 1 - body.mask[::-1].argmax(axis=0)
+    above = np.take_along_axis(np.pad(valid, ((0, 2), (0, 0), (0, 0))), np.minimum(top + 2, len(valid) + 1)[None], axis=0)[0]
+    return float((columns & ~above).sum() / columns.sum()) >= CUT_SHARE
+
+
+def _extent(level: Mask, axis: int) -> int:
+    there = np.flatnonzero(level.any(axis=axis))
+    return int(there[-1] - there[0] + 1)

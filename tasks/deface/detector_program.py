@@ -1,13 +1,36 @@
 """Stand-alone program of the judge's own environment: face detectors over pictures from standard input.
 
 Run by path with another interpreter (infra/judge); imports nothing of this project and opens no file but its models'. Input: an
-uncompressed .npz with `images` (n x rows x columns, uint8). Output: one line of JSON with a list of scores per detector.
+uncompressed .npz with `images` (n x rows x columns, uint8) and `crops` (m x 5: image, left, top, right, bottom). Output: one line
+of JSON with a list of scores per detector, and per crop the 128 numbers by which a face is recognised (null without that model).
 """
 
+import importlib.util
 import io
 import json
 import os
 import sys
+from pathlib import Path
+from typing import Any
+
+
+def embed(dlib: Any, numpy: Any, images: Any, crops: Any) -> list[list[float]] | None:
+    """Describe each crop as a recogniser would, forced: no detector is asked whether it is a face."""
+    spec = importlib.util.find_spec("face_recognition_models")
+    if spec is None or spec.origin is None:
+        return None
+    models = Path(spec.origin).parent / "models"
+    try:
+        landmarks = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
+        network = dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat"))
+    except RuntimeError:
+        return None
+    described = []
+    for number, *box in crops:
+        colour = numpy.ascontiguousarray(numpy.dstack([images[number]] * 3))
+        shape = landmarks(colour, dlib.rectangle(*(int(side) for side in box)))
+        described.append([float(value) for value in network.compute_face_descriptor(colour, shape)])
+    return described
 
 
 def main() -> None:
@@ -23,7 +46,8 @@ def main() -> None:
     import numpy
 
     cv2.setNumThreads(1)
-    images = numpy.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)["images"]
+    given = numpy.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
+    images, crops = given["images"], given["crops"]
     scores: dict[str, list[float]] = {"mediapipe_mesh": [], "mediapipe_short_range": [], "dlib_hog": []}
     hog = dlib.get_frontal_face_detector()
     solutions = mediapipe.solutions
@@ -39,7 +63,8 @@ def main() -> None:
             boxes, confidences, _ = hog.run(colour, 0, 0.0)
             scores["dlib_hog"].append(1.0 + float(max(confidences)) if len(boxes) else 0.0)
     versions = {"mediapipe": mediapipe.__version__, "dlib": dlib.__version__}
-    os.write(real_output, json.dumps({"versions": versions, "scores": scores}).encode() + b"\n")
+    answer = {"versions": versions, "scores": scores, "embeddings": embed(dlib, numpy, images, crops)}
+    os.write(real_output, json.dumps(answer).encode() + b"\n")
     os.close(real_output)
     os._exit(0)  # mediapipe's threads may linger
 

@@ -11,10 +11,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.deface.render import Image
 
@@ -25,12 +26,19 @@ LIMITS = {"mediapipe_mesh": 0.5, "mediapipe_short_range": 0.5, "dlib_hog": 1.0}
 """Scores from which a picture counts as showing a face."""
 
 
+Crop = tuple[int, int, int, int, int]
+"""Which picture, and left, top, right, bottom of a face in it."""
+Embedding = NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True)
 class Detections:
     """For each detector, which pictures show a face."""
 
     fired: dict[str, tuple[bool, ...]]
     versions: dict[str, str]
+    embeddings: tuple[Embedding, ...] | None = field(repr=False, default=None)
+    """By crop; None when the recogniser is not installed. PRIVACY: biometric, kept in memory only, never written anywhere."""
 
     def count(self, pictures: slice | None = None) -> int:
         """Return how many of the pictures made at least one detector fire."""
@@ -46,13 +54,16 @@ def judge_interpreter() -> Path | None:
     return path if path.is_file() else None
 
 
-def detect_faces(pictures: Sequence[Image]) -> Detections | None:
-    """Run every detector over the pictures; None when the detectors are absent, time out or fail (then nothing was assessed)."""
+def detect_faces(pictures: Sequence[Image], crops: Sequence[Crop] = ()) -> Detections | None:
+    """Run every detector over the pictures and the recogniser over the crops.
+
+    None when the detectors are absent, time out or fail: then nothing was assessed.
+    """
     interpreter = judge_interpreter()
     if interpreter is None or not pictures:
         return None
     buffer = io.BytesIO()
-    np.savez(buffer, images=np.stack(pictures))
+    np.savez(buffer, images=np.stack(pictures), crops=np.array(crops, dtype=np.int32).reshape(-1, 5))
     program = Path(__file__).with_name("detector_program.py")
     environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": "/nonexistent", "HOME": "/nonexistent"}
     try:
@@ -67,9 +78,11 @@ def detect_faces(pictures: Sequence[Image]) -> Detections | None:
         )
         answer = json.loads(done.stdout)
         fired = {name: tuple(float(s) >= LIMITS[name] for s in answer["scores"][name]) for name in LIMITS}
+        described = answer["embeddings"]
+        embeddings = None if described is None else tuple(np.array(one, dtype=np.float64) for one in described)
         versions = {str(name): str(version) for name, version in answer["versions"].items()}
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
         return None
-    if any(len(hits) != len(pictures) for hits in fired.values()):
+    if any(len(hits) != len(pictures) for hits in fired.values()) or (embeddings is not None and len(embeddings) != len(crops)):
         return None
-    return Detections(fired, versions)
+    return Detections(fired, versions, embeddings)

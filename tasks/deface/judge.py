@@ -7,20 +7,20 @@ it is not, that is said in a finding. Nothing here changes a voxel.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from tasks.deface.body import Mask
 from tasks.deface.decision import Decision
-from tasks.deface.detectors import Detections, detect_faces
+from tasks.deface.detectors import Detections, Embedding, detect_faces
 from tasks.deface.evidence import sample
 from tasks.deface.geometry import Matrix, Stack, read_geometry
 from tasks.deface.head import face_volume
 from tasks.deface.look import Sight, View, outside_value
 from tasks.deface.relief import RELIEF_LIMIT_MM, measure_relief
-from tasks.deface.render import Image, render_views, skin_levels
+from tasks.deface.render import Image, picture_box, render_views, skin_levels
 from tasks.deface.volume import Values, Volume, coarse_volume
 from tasks.model import FaceOutcome, Finding, Reason
 
@@ -30,6 +30,10 @@ WHOLE_FACE = 0.5
 _CHANGED = 0.02  # of the range of values: what counts as changed for the peel attack
 _STEP_MM = 2.0
 _LOW, _SIZE = (-105.0, -152.0, -160.0), (106, 112, 128)
+_FACE_MM = ((-52.0, -118.0), (52.0, -14.0))
+"""(x, z) of the corners of what a recogniser is shown: from the chin to the brows, as its detector would frame it."""
+RECOGNISED = 0.42
+"""Below this distance a recogniser calls two faces one; its usual 0.6 would match half of all strangers in such pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,9 @@ class Judgement:
     detected_bone: int | None  # skulls make HOG fire, opened ones above all: reported, never decides
     detected_peeled: int | None  # with all changed voxels cut away: reported
     short_range_after: int | None  # MediaPipe's short-range detector also fires on eggs and fruit: reported, never decides
+    distance: float | None = None  # from original to result, least over the levels at which the original is a face; None: not assessed
+    faces: tuple[tuple[Embedding, ...], tuple[Embedding, ...]] | None = field(repr=False, default=None)
+    """Before and after, by level. PRIVACY: biometric; lives as long as the judgement and goes nowhere."""
 
 
 def judge_stack(view: View, written: Stack, head: Matrix, claimed: str) -> Judgement:
@@ -62,7 +69,8 @@ def judge_stack(view: View, written: Stack, head: Matrix, claimed: str) -> Judge
         pictures += render_views(result, _STEP_MM, (250.0,))
     third = len(pictures)
     pictures += render_views(_peeled(source, result), _STEP_MM, levels[1:2])
-    seen = detect_faces(pictures)
+    box = _face_box()
+    seen = detect_faces(pictures, [(first + n, *box) for first in (0, split) for n in range(len(levels))])
     if seen is None:
         return Judgement(None, relief, None, None, None, None, None)
     counts = [_specific(seen, part) for part in (slice(0, split), slice(split, second), slice(second, third), slice(third, None))]
@@ -71,7 +79,26 @@ def judge_stack(view: View, written: Stack, head: Matrix, claimed: str) -> Judge
     reason = Reason.FACE_LEFT if counts[1] else None
     if reason is None and claimed == "defaced" and not anyhow and before.relief.in_view >= WHOLE_FACE and view.sight is Sight.HEAD:
         reason = Reason.FACE_NOT_ASSESSABLE  # PRIVACY: detectors that were blind before prove nothing after (test_face_judge.py)
-    return Judgement(reason, relief, anyhow, counts[1], counts[2], counts[3], short)
+    faces = None if seen.embeddings is None else (seen.embeddings[: len(levels)], seen.embeddings[len(levels) :])
+    distance = _distance(seen, faces)
+    if reason is None and claimed == "defaced" and distance is not None and distance < RECOGNISED:
+        reason = Reason.FACE_LEFT
+    return Judgement(reason, relief, anyhow, counts[1], counts[2], counts[3], short, distance, faces)
+
+
+def _distance(seen: Detections, faces: tuple[tuple[Embedding, ...], tuple[Embedding, ...]] | None) -> float | None:
+    """Compare only pictures in which the original is a face: two views of no face are alike and say nothing."""
+    apart = [
+        float(np.linalg.norm(was - now))
+        for n, (was, now) in enumerate(zip(*faces, strict=True) if faces else ())
+        if _specific(seen, slice(n, n + 1))
+    ]
+    return min(apart, default=None)
+
+
+def _face_box() -> tuple[int, int, int, int]:
+    low, high = (((corner[0] - _LOW[0]) / _STEP_MM, (corner[1] - _LOW[2]) / _STEP_MM) for corner in _FACE_MM)
+    return picture_box(_SIZE[::-1], low, high)
 
 
 def _specific(seen: Detections, part: slice) -> int:
@@ -130,7 +157,10 @@ def _withdrawn(outcome: FaceOutcome, reason: Reason) -> FaceOutcome:
 
 
 def _findings(judgement: Judgement, outcome: FaceOutcome) -> list[Finding]:
-    """What the reviewer should know, as findings without values: F1 relief, F2 detectors, F3 peel attack, F4 bone, F0 not assessed."""
+    """What the reviewer should know, as findings without values.
+
+    F1 relief, F2 detectors, F3 peel attack, F4 bone, F5 recogniser, F0 not assessed.
+    """
     uid, found = outcome.instance.sop_instance_uid, []
     if judgement.relief_mm is not None and judgement.relief_mm >= RELIEF_LIMIT_MM:
         found.append(Finding(uid, "pixels of the series", "face", "F1.relief", min(1.0, judgement.relief_mm / 6)))
@@ -138,6 +168,10 @@ def _findings(judgement: Judgement, outcome: FaceOutcome) -> list[Finding]:
         found.append(Finding(uid, "pixels of the series", "face", "F0.detectors-not-run", 0.0))
     elif judgement.detected_after:
         found.append(Finding(uid, "pixels of the series", "face", "F2.detector", 1.0))
+    elif judgement.faces is None:
+        found.append(Finding(uid, "pixels of the series", "face", "F0.recogniser-not-run", 0.0))
+    if judgement.distance is not None and judgement.distance < RECOGNISED:
+        found.append(Finding(uid, "pixels of the series", "face", "F5.recognised", 1.0))
     if judgement.detected_bone:
         found.append(Finding(uid, "pixels of the series", "face", "F4.bone", min(1.0, judgement.detected_bone / 7)))
     if judgement.detected_peeled:

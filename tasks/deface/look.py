@@ -5,16 +5,17 @@ Every CT, MR and PET stack passes here, so the cheap answers come first. What fo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
 
-from tasks.deface.body import Body, Mask, find_body, is_torso
+from tasks.deface.body import Body, Mask, find_body, is_cut_at_top, is_torso
 from tasks.deface.evidence import HeadEvidence, weigh_head
 from tasks.deface.geometry import Stack
 from tasks.deface.mark import is_marked
-from tasks.deface.proof import cannot_be_head
 from tasks.deface.register import Pose, find_pose
 from tasks.deface.volume import Volume, coarse_volume, in_patient_axes
 
@@ -24,7 +25,12 @@ FEWEST_PLANES = 8  # fewer planes, or planes further apart than LARGEST_GAP_MM, 
 LARGEST_GAP_MM = 15.0
 LEAST_SPAN_MM = 45.0
 HOPELESS = -0.2
-QUARTER_TURNS = (0.0, 90.0, -90.0, 180.0)
+QUARTER_TURNS = (90.0, -90.0, 180.0)
+MISSING_MM = (60.0, 30.0, 90.0)
+"""How much of the vault may lie above the field of view."""
+PROMISING, PROMISING_TURNED = -0.4, -0.3
+"""Coarse mutual information from which a search is worth its time: cut heads -0.58..-0.89, limbs -0.15..-0.37."""
+_UPSIDE_DOWN = np.diag([-1.0, 1.0, -1.0, 1.0])
 
 
 class Sight(StrEnum):
@@ -80,17 +86,45 @@ def look_at(stack: Stack, is_ct: bool) -> View:
 
 
 def _best_pose(upright: Volume, valid: Mask, body: Body, is_ct: bool) -> tuple[Pose | None, HeadEvidence | None]:
+    """Try the positions of a head from the likeliest to the rarest, and stop at the first that explains the volume."""
     pose, evidence = None, None
-    turns = ((0.0,),) if cannot_be_head(body, is_ct) else ((0.0,), QUARTER_TURNS[1:])
-    for yaws in turns:  # turned heads and wrong patient positions only when upright failed
-        found = find_pose(upright, valid, body, is_ct, yaws)
+    for is_rare, search in _searches(upright, valid, body, is_ct):
+        if is_rare and evidence is not None and not evidence.may_be_head and evidence.information > HOPELESS:
+            break  # nothing like skin around a skull: turning it will not make it a head
+        found = search()
         if found is None:
             continue
         weighed = weigh_head(found, body, valid, is_ct)
-        if evidence is None or (weighed.is_head, weighed.inner_information) > (evidence.is_head, evidence.inner_information):
+        if evidence is None or _rank(weighed) > _rank(evidence):
             pose, evidence = found, weighed
         if evidence.is_head:
             break
-        if not evidence.may_be_head and evidence.information > HOPELESS:
-            break  # nothing like skin around a skull: turning it will not make it a head
     return pose, evidence
+
+
+def _rank(evidence: HeadEvidence) -> tuple[bool, bool, float]:
+    return evidence.is_head, evidence.is_possible, evidence.together
+
+
+def _searches(upright: Volume, valid: Mask, body: Body, is_ct: bool) -> Iterator[tuple[bool, Callable[[], Pose | None]]]:
+    """Yield the searches, and whether each is for a rare position (a wrong header)."""
+    search = partial(find_pose, upright, valid, body, is_ct)
+    yield False, search
+    if is_cut_at_top(body, valid):
+        yield False, partial(search, missing_mm=MISSING_MM, promising=PROMISING)
+    yield True, partial(search, QUARTER_TURNS, promising=PROMISING_TURNED)
+    yield True, lambda: _find_upside_down(upright, valid, body, is_ct)
+
+
+def _find_upside_down(upright: Volume, valid: Mask, body: Body, is_ct: bool) -> Pose | None:
+    """Find a head whose header calls the feet the head: the volume is turned over, and the pose back."""
+    size = np.array(upright.values.shape[::-1])
+    turned_over = upright.to_patient.copy()
+    last = upright.to_patient @ np.array([size[0] - 1, 0, size[2] - 1, 1.0])
+    turned_over[:3, 3] = (_UPSIDE_DOWN @ last)[:3]
+    turned_over[1, 3] = upright.to_patient[1, 3]
+    over = Volume(np.ascontiguousarray(upright.values[::-1, :, ::-1]), turned_over)
+    found = find_pose(
+        over, valid[::-1, :, ::-1].copy(), Body(over, body.mask[::-1, :, ::-1].copy(), body.threshold), is_ct, promising=PROMISING_TURNED
+    )
+    return None if found is None else Pose(_UPSIDE_DOWN @ found.to_patient, found.information)

@@ -30,7 +30,7 @@ from tasks.deface.geometry import Frame, SeriesGeometry, Stack, read_geometry
 from tasks.deface.head import FaceVolume, Head, agrees, define_head, face_volume
 from tasks.deface.kinds import Kind, kind_of
 from tasks.deface.look import FEWEST_PLANES, Sight, View, look_at
-from tasks.deface.proof import cannot_be_head
+from tasks.deface.proof import is_far_from_a_head
 from tasks.deface.relief import RELIEF_LIMIT_MM
 from tasks.deface.render import Image
 from tasks.deface.replace import Filling, make_filling
@@ -184,7 +184,7 @@ def _shown(view: View, a_head: bool) -> tuple[Image, ...] | None:
     if view.sight in (Sight.TORSO, Sight.MARKED):
         return None
     if view.sight is Sight.OTHER:
-        return body_pictures(view) if view.body is not None and cannot_be_head(view.body, view.is_ct) else ()
+        return body_pictures(view) if is_far_from_a_head(view) else ()
     if a_head or len(view.stack.frames) >= FEWEST_PLANES:
         return ()  # PRIVACY: slices of a head with a gap in it look like no face one by one (test_face_plan.py)
     return frame_pictures(view)

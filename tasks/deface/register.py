@@ -18,6 +18,7 @@ from tasks.deface.volume import Values, Volume
 
 COARSE_MM, FINE_MM = 8.0, 4.0
 PITCHES = (-30.0, -12.0, 6.0, 24.0)
+BRAIN_TOP_MM = 78.0  # of the vertex over the head frame's origin
 LADDER_MM, LADDER_RUNGS = 70.0, 6
 SEED = 20240501
 BINS = 40
@@ -31,8 +32,19 @@ class Pose:
     information: float
 
 
-def find_pose(upright: Volume, valid: Mask, body: Body, is_ct: bool, yaws: Sequence[float] = (0.0,)) -> Pose | None:
-    """Register the average head to an upright volume of about 4 mm. None when nothing converged."""
+def find_pose(
+    upright: Volume,
+    valid: Mask,
+    body: Body,
+    is_ct: bool,
+    yaws: Sequence[float] = (0.0,),
+    missing_mm: Sequence[float] = (0.0,),
+    promising: float = 0.0,
+) -> Pose | None:
+    """Register the average head to an upright volume of about 4 mm whose field of view may lack `missing_mm` above.
+
+    None when nothing converged, or when no start came to `promising` (mutual information, negative) at COARSE_MM.
+    """
     import SimpleITK as sitk
 
     template = load_template()
@@ -45,11 +57,11 @@ def find_pose(upright: Volume, valid: Mask, body: Body, is_ct: bool, yaws: Seque
     fixed_mask = _image(around.astype(np.uint8), template.head)
     fixed_coarse, fixed_mask_coarse = sitk.BinShrink(fixed, [3, 3, 3]), sitk.Shrink(fixed_mask, [3, 3, 3])
     best: tuple[float, Any] | None = None
-    for start in _starts(body, yaws):
+    for start in [start for missing in missing_mm for start in _starts(body, yaws, missing)]:
         found = _run(fixed_coarse, fixed_mask_coarse, moving_coarse, mask_coarse, start, iterations=40, step=8.0, share=0.5)
         if found is not None and (best is None or found[0] < best[0]):
             best = found
-    if best is None:
+    if best is None or best[0] > promising:
         return None
     for iterations, step, share in ((60, 2.0, 0.15), (40, 0.7, 0.35)):
         affine = _affine(best[1])
@@ -84,7 +96,7 @@ def _around(head: Volume) -> Mask:
     return np.asarray(ndimage.binary_dilation(solid, iterations=4), dtype=np.bool_)
 
 
-def _starts(body: Body, yaws: Sequence[float]) -> list[Any]:
+def _starts(body: Body, yaws: Sequence[float], missing_mm: float) -> list[Any]:
     import SimpleITK as sitk
 
     z_index, y_index, x_index = np.nonzero(body.mask)
@@ -93,18 +105,19 @@ def _starts(body: Body, yaws: Sequence[float]) -> list[Any]:
     highest, lowest = float(np.percentile(z, 99.8)), float(z.min())
     starts = []
     # a head may lie below raised arms; in what is no longer than a head and neck only the top is tried
-    tops = [highest, *np.arange(highest - LADDER_MM, lowest + 180, -LADDER_MM)[:LADDER_RUNGS]] if highest - lowest > 270 else [highest]
+    below = np.arange(highest - LADDER_MM, lowest + 180, -LADDER_MM)[:LADDER_RUNGS] if highest - lowest > 270 and not missing_mm else ()
+    tops = [highest + missing_mm, *below]
     for top in tops:
-        upper = (z > top - 150) & (z <= top)
+        upper = (z > (highest - 60 if missing_mm else top - 150)) & (z <= top)
         if not upper.any():
             continue
         x, y = float(np.median(x_index[upper])) * step + origin[0], float(np.median(y_index[upper])) * step + origin[1]
         for yaw in yaws:
-            for pitch in PITCHES if top == highest else PITCHES[1:3]:
+            for pitch in PITCHES if top == tops[0] else PITCHES[1:3]:
                 pose = sitk.Similarity3DTransform()
                 pose.SetCenter((0.0, 0.0, 0.0))
                 pose.SetMatrix(sitk.Euler3DTransform((0.0, 0.0, 0.0), np.radians(pitch), 0.0, np.radians(yaw)).GetMatrix())
-                pose.SetTranslation((x, y - 4.0, top - 78.0))
+                pose.SetTranslation((x, y - 4.0, top - BRAIN_TOP_MM))
                 # a versor cannot move across half a turn: large turns begin as affine
                 starts.append(pose if abs(yaw) < 120 else _affine(pose))
     return starts

@@ -26,6 +26,14 @@ def skin_levels(threshold: float, is_ct: bool) -> tuple[float, ...]:
     return CT_LEVELS if is_ct else tuple(level * threshold for level in MR_LEVELS)
 
 
+def picture_box(shape: tuple[int, ...], low: tuple[float, float], high: tuple[float, float]) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom in a picture of a volume [z, y, x] seen from the front of what lies between (x, z) indices."""
+    scale = IMAGE_SIZE / max(shape[0], shape[2])
+    left, top = ((IMAGE_SIZE - round(side * scale)) // 2 for side in (shape[2], shape[0]))
+    bottom = top + round(shape[0] * scale)
+    return (left + round(low[0] * scale), bottom - round(high[1] * scale), left + round(high[0] * scale), bottom - round(low[1] * scale))
+
+
 def render_views(values: Values, step_mm: float, levels: Sequence[float], views: Sequence[tuple[float, float]] = VIEWS) -> Iterator[Image]:
     """Yield one grey picture per view and level of an upright volume [z, y, x] seen from the front (from low y), top up."""
     from scipy import ndimage

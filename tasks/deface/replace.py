@@ -21,6 +21,7 @@ from tasks.deface.volume import Values
 CT_TISSUE_HU, CT_NOISE_HU = 40.0, 15.0
 MR_NOISE = 0.12  # of the local median
 CONTEXT_MM = 14.0
+LEAST_TISSUE = 2.2  # times the threshold between air and tissue: at every level that skin is rendered at, nothing under it shows
 COARSER = 3  # the tissue field needs a third of the region's resolution
 
 
@@ -69,7 +70,7 @@ def make_filling(face: FaceVolume, head: Head, is_ct: bool) -> Filling:
     coarse = (slice(None, None, COARSER),) * 3
     weight = ndimage.gaussian_filter(kept[coarse].astype(np.float32), sigma / COARSER) + np.float32(1e-3)
     total = ndimage.gaussian_filter(np.where(kept, np.minimum(face.values, 3 * whole), 0)[coarse].astype(np.float32), sigma / COARSER)
-    smooth = (total + np.float32(1e-3) * whole) / weight
+    smooth = np.maximum((total + np.float32(1e-3) * whole) / weight, LEAST_TISSUE * face.threshold)
     return Filling(air, np.ascontiguousarray(smooth, dtype=np.float32), MR_NOISE, False)
 
 

@@ -20,12 +20,12 @@ from pydicom import dcmread, dcmwrite
 from tasks.deface import deface_series, judge_series, plan_faces
 from tasks.deface.evidence import sample
 from tasks.deface.head import face_volume
-from tasks.deface.judge import judge_stack
+from tasks.deface.judge import Judgement, judge_stack
 from tasks.deface.template import load_template
 from tasks.deface.volume import Volume
 from tasks.intake import SeriesFiles
 from tasks.policy.faces import FacePolicy
-from tests.phantoms import bodies
+from tests.phantoms import bodies, limbs
 from tests.phantoms.heads import head, turned
 from tests.phantoms.series import instances_of, source_file, write_series
 
@@ -37,11 +37,25 @@ PHANTOMS = {
     "MR decubitus": lambda: head("MR", (3.0, 2.0, 2.0), pose=turned("z", 90), y_range=(-110, 110), half_width=140),
     "MR thick": lambda: head("MR", (6.0, 2.0, 2.0)),
     "CT head": lambda: head("CT", (3.0, 2.0, 2.0)),
+    "MR no vault": lambda: head("MR", (3.0, 2.0, 2.0), z_range=(-130, -8)),
+    "MR feet first by header": lambda: _turned_over(*head("MR", (3.0, 2.0, 2.0))),
     "CT no vault": lambda: head("CT", (3.0, 2.0, 2.0), z_range=(-130, -38)),
     "chest CT": lambda: bodies.chest("CT"),
     "ball MR": lambda: bodies.ball("MR"),
     "leg CT": lambda: bodies.leg("CT"),
+    "knee MR": lambda: limbs.knee("MR"),
+    "two legs CT": lambda: limbs.two_legs("CT"),
+    "foot CT": lambda: limbs.foot("CT"),
+    "hand MR": lambda: limbs.hand("MR"),
+    "shoulder MR": lambda: limbs.shoulder("MR"),
+    "breasts MR": lambda: limbs.breasts("MR"),
+    "neck MR": lambda: limbs.cervical("MR"),
+    "quality phantom CT": lambda: limbs.quality_phantom("CT"),
 }
+
+
+def _turned_over(values: np.ndarray, to_patient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return values, turned("y", 180) @ to_patient
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,8 @@ class Row:
     reason: str
     relief_before: float | None
     relief_after: float | None
-    detected: str  # pictures with a detection: before, after, bone, peeled
+    detected: str  # pictures with a detection: before, after, bone, peeled; after by the short-range detector
+    judgement: Judgement | None  # PRIVACY: holds embeddings, in memory only, for the ranks
     brain_changed: int  # voxels of the average brain at the pose, not dilated
     second_pass: str
     identical: bool
@@ -88,20 +103,20 @@ def measure(name: str, series: SeriesFiles, folder: Path) -> Row:
     unchanged = all(a.instance.dataset.PixelData == o.instance.dataset.PixelData for a, o in zip(again, outcomes, strict=True))
     repeat = deface_series(instances_of(series), plan_faces([series], POLICY), POLICY)
     same = all(a.instance.dataset.PixelData == o.instance.dataset.PixelData for a, o in zip(repeat, outcomes, strict=True))
-    before, after, detected, brain = _look(series, paths, plan)
+    before, after, seen, brain = _look(series, paths, plan)
     return Row(
-        name, judged[0].verdict, judged[0].reason.value if judged[0].reason else "", before, after, detected, brain,
+        name, judged[0].verdict, judged[0].reason.value if judged[0].reason else "", before, after, _counts(seen), seen, brain,
         "no-op" if unchanged else "CHANGED", same, planned - started, ended - written,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     )  # fmt: skip
 
 
-def _look(series: SeriesFiles, paths: list[Path], plan) -> tuple[float | None, float | None, str, int]:  # type: ignore[no-untyped-def]
+def _look(series: SeriesFiles, paths: list[Path], plan) -> tuple[float | None, float | None, Judgement | None, int]:  # type: ignore[no-untyped-def]
     from tasks.deface.geometry import read_geometry
 
     decision = plan.decisions[series.files[0].file.path]
     if decision.job is None or decision.head is None:
-        return None, None, "", 0
+        return None, None, None, 0
     view, stack = decision.views[0], read_geometry(paths).stacks[0]
     seen = judge_stack(view, stack, decision.head.to_patient, "defaced")
     relief = face_volume(view, decision.head.to_patient).relief.rms_mm
@@ -114,8 +129,28 @@ def _look(series: SeriesFiles, paths: list[Path], plan) -> tuple[float | None, f
             continue
         grid = Volume(np.zeros((1, *changed.shape), np.float32), frame.to_patient)
         brain += int((changed & (sample(average, np.linalg.inv(decision.head.to_patient), grid, 0.0)[0] > 0.5)).sum())
-    counts = (seen.detected_before, seen.detected_after, seen.detected_bone, seen.detected_peeled)
-    return relief, seen.relief_mm, "/".join("-" if c is None else str(c) for c in counts), brain
+    return relief, seen.relief_mm, seen, brain
+
+
+def _counts(seen: Judgement | None) -> str:
+    if seen is None:
+        return ""
+    counts = (seen.detected_before, seen.detected_after, seen.detected_bone, seen.detected_peeled, seen.short_range_after)
+    return "/".join("-" if c is None else str(c) for c in counts)
+
+
+def ranks(rows: list[Row]) -> list[tuple[str, float, int]]:
+    """Return for each head the distance to its own original and the rank of that among all originals (1 = recognised)."""
+    known = [(row.name, row.judgement.faces) for row in rows if row.judgement is not None and row.judgement.faces is not None]
+
+    def apart(after: tuple[np.ndarray, ...], before: tuple[np.ndarray, ...]) -> float:
+        return min(float(np.linalg.norm(a - b)) for a in after for b in before)
+
+    found = []
+    for name, (own, after) in known:
+        mine = apart(after, own)
+        found.append((name, mine, 1 + sum(apart(after, other) < mine for other_name, (other, _) in known if other_name != name)))
+    return found
 
 
 def phantoms(folder: Path, names: list[str] | None = None) -> Iterator[tuple[str, SeriesFiles]]:
@@ -141,16 +176,26 @@ def real(shared: Path) -> Iterator[tuple[str, SeriesFiles]]:
 def main(groups: list[str]) -> None:
     """Print the table."""
     shared = os.environ.get("SALLYPORT_SHARED", "")
-    print("| what | verdict | reason | relief mm before | after | detections before/after/bone/peeled | brain voxels changed ", end="")
+    print(
+        "| what | verdict | reason | relief mm before | after | detections before/after/bone/peeled/short range | brain voxels changed ",
+        end="",
+    )
     print("| second pass | twice the same | CPU s | judge CPU s | MB |")
     print("|---" * 12 + "|")
     with tempfile.TemporaryDirectory() as folder:
         series = [*(phantoms(Path(folder)) if "phantoms" in groups else ()), *(real(Path(shared)) if "real" in groups and shared else ())]
+        rows = []
         for n, (name, one) in enumerate(series):
             row = measure(name, one, Path(folder) / f"out {n}")
+            rows.append(row)
             relief = ["" if r is None else f"{r:.2f}" for r in (row.relief_before, row.relief_after)]
             cells = (row.name, row.verdict, row.reason, *relief, row.detected, row.brain_changed, row.second_pass, row.identical)
             print("|", " | ".join(str(c) for c in cells), f"| {row.plan_s:.1f} | {row.judge_s:.1f} | {row.memory_mb} |", flush=True)
+    ranked = ranks(rows)
+    for name, distance, rank in ranked:
+        print(f"{name}: distance to its own original {distance:.2f}, rank {rank} of {len(ranked)}")
+    if ranked:
+        print(f"mean rank {np.mean([rank for *_, rank in ranked]):.1f}; chance gives {(len(ranked) + 1) / 2:.1f}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from tasks.model import Reason
 from tasks.policy.faces import FacePolicy
 from tests.phantoms.bodies import ball, chest, leg
 from tests.phantoms.detectors import silent
-from tests.phantoms.heads import head
+from tests.phantoms.heads import head, turned
+from tests.phantoms.limbs import foot, knee
 from tests.phantoms.series import instances_of, write_series
 
 
@@ -70,9 +71,9 @@ def test_a_series_with_few_planes_is_held_when_nobody_can_look_at_it(tmp_path, n
 
 
 @pytest.mark.parametrize(("fires", "verdict", "reason"), [(False, "no face", None), (True, "not assessable", Reason.FACE_NOT_ASSESSABLE)])
-@pytest.mark.parametrize("body", [ball])
+@pytest.mark.parametrize("body", [ball, knee, foot])
 def test_a_body_that_no_frame_explains_is_what_the_detectors_say(tmp_path, monkeypatch, body, fires, verdict, reason):
-    monkeypatch.setattr(doubtful, "detect_faces", lambda pictures: silent(pictures, fires))
+    monkeypatch.setattr(doubtful, "detect_faces", lambda pictures, crops=(): silent(pictures, fires=fires))
     values, to_patient = body("MR")
     plan = plan_faces([write_series(tmp_path, values, to_patient, "MR")], FacePolicy())
     assert {(verdict, reason)} == {(decision.verdict, decision.reason) for decision in plan.decisions.values()}
@@ -95,6 +96,32 @@ def test_an_object_that_the_plan_never_saw_is_held(tmp_path):
 def test_a_head_without_its_vault_is_never_passed_on_the_silence_of_detectors(tmp_path, monkeypatch):
     monkeypatch.setattr(doubtful, "detect_faces", silent)
     values, to_patient = head("CT", (4.0, 2.5, 2.5), z_range=(-130.0, -38.0))
+    plan = plan_faces([write_series(tmp_path, values, to_patient, "CT")], FacePolicy())
+    assert "no face" not in {decision.verdict for decision in plan.decisions.values()}
+
+
+def test_a_limb_cut_by_the_field_of_view_that_is_longer_than_any_head_is_deep_passes_without_detectors(tmp_path, no_detectors):
+    values = np.full((10, 96, 96), 10.0)
+    values[:, :, 24:72] = 300
+    plan = plan_faces([write_series(tmp_path, values, np.diag([4.0, 4.0, 5.0, 1.0]), "MR")], FacePolicy())
+    assert {"no face"} == {decision.verdict for decision in plan.decisions.values()}
+
+
+def test_an_mr_head_without_its_vault_gets_its_frame(tmp_path, no_detectors):
+    values, to_patient = head("MR", (4.0, 2.5, 2.5), z_range=(-130.0, -8.0))
+    plan = plan_faces([write_series(tmp_path, values, to_patient, "MR")], FacePolicy())
+    assert {"defaced"} == {decision.verdict for decision in plan.decisions.values()}
+
+
+def test_a_head_that_its_header_calls_feet_gets_its_frame(tmp_path, no_detectors):
+    values, to_patient = head("MR", (4.0, 3.0, 3.0))
+    plan = plan_faces([write_series(tmp_path, values, turned("y", 180) @ to_patient, "MR")], FacePolicy())
+    assert {"defaced"} == {decision.verdict for decision in plan.decisions.values()}
+
+
+def test_the_lower_half_of_a_face_is_held_whatever_detectors_say(tmp_path, monkeypatch):
+    monkeypatch.setattr(doubtful, "detect_faces", silent)
+    values, to_patient = head("CT", (3.0, 2.5, 2.5), z_range=(-140.0, -46.0))
     plan = plan_faces([write_series(tmp_path, values, to_patient, "CT")], FacePolicy())
     assert "no face" not in {decision.verdict for decision in plan.decisions.values()}
 

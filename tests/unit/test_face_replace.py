@@ -1,6 +1,7 @@
 """A head goes in, nobody comes out: what the face stage promises of voxels, on phantoms made by code."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -113,21 +114,30 @@ def test_the_judge_withdraws_the_claim_when_the_face_is_still_there(bare, tmp_pa
 @pytest.mark.parametrize(("fires", "reason"), [(True, Reason.FACE_LEFT), (False, Reason.FACE_NOT_ASSESSABLE)])
 def test_detectors_that_fire_or_were_blind_withdraw_the_claim(bare, tmp_path, monkeypatch, fires, reason):
     *_, plan, _instances, outcomes, _ = bare
-    monkeypatch.setattr(judge, "detect_faces", lambda pictures: silent(pictures, fires))
+    monkeypatch.setattr(judge, "detect_faces", lambda pictures, crops=(): silent(pictures, fires=fires))
     judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
     assert {reason} == {o.reason for o in judged}
 
 
+def first_third(far, pictures, crops=()):
+    """Fires on the originals only; the recogniser puts every result `far` from its original."""
+    hits = tuple(n < 21 for n in range(len(pictures)))
+    return Detections(dict.fromkeys(LIMITS, hits), {}, tuple(np.full(128, far / np.sqrt(128) * (crop[0] >= 21)) for crop in crops))
+
+
 def test_detectors_that_fired_before_and_not_after_confirm_the_claim(bare, tmp_path, monkeypatch):
     *_, plan, _instances, outcomes, _ = bare
-
-    def first_third(pictures):
-        hits = tuple(n < 21 for n in range(len(pictures)))
-        return Detections(dict.fromkeys(LIMITS, hits), {})
-
-    monkeypatch.setattr(judge, "detect_faces", first_third)
+    monkeypatch.setattr(judge, "detect_faces", partial(first_third, 0.6))
     judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
     assert {("defaced", None, ())} == {(o.verdict, o.reason, o.findings) for o in judged}
+
+
+def test_a_recogniser_that_still_knows_the_face_withdraws_the_claim(bare, tmp_path, monkeypatch):
+    *_, plan, _instances, outcomes, _ = bare
+    monkeypatch.setattr(judge, "detect_faces", partial(first_third, 0.3))
+    judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
+    assert {("face left", Reason.FACE_LEFT)} == {(o.verdict, o.reason) for o in judged}
+    assert {"F5.recognised"} == {f.rule for o in judged for f in o.findings}
 
 
 def test_objects_that_went_missing_before_the_judge_hold_the_series(bare, tmp_path):
@@ -144,6 +154,17 @@ def test_pixels_that_cannot_be_overwritten_hold_the_whole_series(bare):
     judged = deface_series(broken, plan, POLICY)
     broken[20].dataset.BitsAllocated = kept
     assert {Reason.FACE_NOT_ASSESSABLE} == {o.reason for o in judged}
+
+
+def test_remove_leaves_air_where_the_face_was_and_the_same_voxels_elsewhere(bare):
+    series, plan, instances, outcomes, _ = bare
+    removed = deface_series(instances, plan, FacePolicy(action="remove"))
+    assert {("defaced", "sallyport-remove 1")} == {(o.verdict, o.method) for o in removed}
+    before, after = volumes(series, instances, removed)
+    _, replaced = volumes(series, instances, outcomes)
+    changed = before != after
+    assert np.percentile(after[changed], 99) < 60 < np.percentile(replaced[before != replaced], 90)
+    assert np.array_equal(before[replaced == before][::97], after[replaced == before][::97])
 
 
 @pytest.mark.parametrize("action", ["quarantine", "keep"])
