@@ -13,7 +13,7 @@ from tasks.policy.faces import FacePolicy
 from tests.phantoms.bodies import ball, chest, leg
 from tests.phantoms.detectors import silent
 from tests.phantoms.heads import head, turned
-from tests.phantoms.limbs import foot, knee
+from tests.phantoms.limbs import knee
 from tests.phantoms.series import instances_of, write_series
 
 
@@ -71,7 +71,7 @@ def test_a_series_with_few_planes_is_held_when_nobody_can_look_at_it(tmp_path, n
 
 
 @pytest.mark.parametrize(("fires", "verdict", "reason"), [(False, "no face", None), (True, "not assessable", Reason.FACE_NOT_ASSESSABLE)])
-@pytest.mark.parametrize("body", [ball, knee, foot])
+@pytest.mark.parametrize("body", [ball, knee])
 def test_a_body_that_no_frame_explains_is_what_the_detectors_say(tmp_path, monkeypatch, body, fires, verdict, reason):
     monkeypatch.setattr(doubtful, "detect_faces", lambda pictures, crops=(): silent(pictures, fires=fires))
     values, to_patient = body("MR")
