@@ -43,7 +43,8 @@ def _tally(sample: HardText) -> tuple[int, int, int]:
 
 
 # Words of addresses and companies that say nothing when the name before them is gone.
-_COMMON = frozenset(("Street", "Ave", "Road", "Lane", "Suite", "Apt", "Calle", "rue", "Group", "and", "Sons", "Inc", "PLC"))
+_COMMON = frozenset(("Street", "Ave", "Road", "Lane", "Suite", "Apt", "Calle", "rue", "Group", "and", "Sons", "Inc", "PLC",
+    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"))  # fmt: skip
 
 
 def _is_there(word: str, text: str) -> bool:

@@ -15,7 +15,7 @@ from tasks.deidentify.text.eponyms import is_of_something
 from tasks.deidentify.text.fold import Text
 from tasks.deidentify.text.person_cues import DOES
 from tasks.deidentify.text.span import Span
-from tasks.deidentify.text.vocabulary import census_names, eponyms, is_clinical, is_known, is_name, is_only_name
+from tasks.deidentify.text.vocabulary import census_names, eponyms, is_clinical, is_joined, is_known, is_name, is_only_name
 
 _Language = Literal["english", "german", "other", "unclear"]
 
@@ -32,6 +32,7 @@ _NOT_ENGLISH = _GERMAN | (_OTHERS - frozenset("son do for la sa al e z w non lo 
 _AGENT = re.compile(r"\b(?:by|called|told|asked|paged|informed|notified)$")
 _SHORTEST, _SHORTEST_CAPITALS, _SHORTEST_COINED, _SHORTEST_SMALL = 4, 5, 5, 5
 _ACCOUNT = re.compile(r"(?<![\w.-])(?P<letters>[a-z]{5,20})\d{1,3}(?![\w.-])")
+_PAIR = re.compile(r"\s*(?P<a>[a-z]{4,})/(?P<b>[a-z]{4,})(?![\w/-])")
 _VOWEL = re.compile(r"[aeiouy]")
 
 
@@ -54,7 +55,10 @@ def find_lone(text: Text, *, prose: bool) -> Iterator[Span]:
 
 
 def _accounts(text: Text) -> Iterator[Span]:
-    """Yield account names: letters that nobody knows and up to three digits, all small: `kovacsb22`."""
+    """Yield what is written in small letters alone: account names (`kovacsb22`), two names at the beginning (`liander/okwuosa`)."""
+    pair = _PAIR.match(text.value)
+    if pair is not None and not any(is_known(word) or word in eponyms() for word in (pair["a"], pair["b"])):
+        yield from (Span(*pair.span(name), "person") for name in "ab")
     for match in _ACCOUNT.finditer(text.value):
         word = match["letters"]
         if not is_known(word) and not is_known(word.rstrip("s")) and word not in eponyms():
@@ -106,7 +110,7 @@ class _Reader:
             as_name = len(word) >= (_SHORTEST if self.prose else _SHORTEST_COINED) and all(
                 p[:1].isupper() and (p[1:].islower() or len(p) == 1) for p in re.split(r"[-'’]", written) if p
             )
-        return as_name and word not in eponyms() and not any(is_known(p) or p in eponyms() for p in pieces)
+        return as_name and word not in eponyms() and not is_joined(word) and not any(is_known(p) or p in eponyms() for p in pieces)
 
     def _has_a_names_capital(self, match: re.Match[str], word: str) -> bool:
         """Say whether a listed name that is a word as well has a capital that only a name has here: `told Grace to rest`."""

@@ -31,7 +31,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("uuid", r"(?P<all>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4,12}\b)"),
         ("phone", r"(?P<all>(?<![\w.+])(?:\+|00)\d{1,3}[\s.()/-]{0,3}\(?\d{1,5}\)?(?:[\s./-]{0,2}\d{2,5}){1,5}(?!\d)(?:\s*(?:x|ext\.?|extension|durchwahl|dw)\s*\d{1,6})?)"),
         ("phone", r"(?P<all>(?<![\w.-])(?:1[-. ])?\(\d{3}\)\s?\d{3}[-. ]?\d{4}(?!\d)(?:\s*(?:x|ext\.?|extension)\s*\d{1,6})?)"),
-        ("phone", r"(?P<all>(?<![\w.-])(?:1[-. ])?[2-9]\d{2}[-. /][2-9]\d{2}[-. ]\d{4}(?![\d-])(?:\s*(?:x|ext\.?|extension)\s*\d{1,6})?)"),
+        ("phone", r"(?P<all>(?<![\w.-])(?:1[-. ])?[2-9]\d{2}(?:[-. /][2-9]\d{2}[-. ]|[-.]\d{3}[-.])\d{4}(?![\d-])(?:\s*(?:x|ext\.?|extension)\s*\d{1,6})?)"),
         ("phone", r"(?P<all>(?<![\w.-])\(\d{2,5}\)\s?\d{3,5}[-. ]?\d{3,5}(?![\d-]))"),
         ("phone", r"(?P<all>(?<![\w.-])[2-9]\d{2}-\d{4}(?![\d-]))"),
         ("phone", r"(?P<all>(?<![\w.-])0\d{1,4}[\s/-]{1,3}\d{2,8}(?:[\s-]\d{1,5}){0,4}(?![\d.]))"),
@@ -42,6 +42,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("extension", r"(?<![\w/])(?:x|ext\.?|extension|bleep|beep(?:er)?|pager|pgr|paged|ring|dial|dect|durchwahl|dw|apparat|poste|interno|page|tel\.?|fon|voalte|vocera|busca|spectralink|ascom)\s?[:#]?\s?(?P<all>\d{3,6})(?![\w.,/-]?\d)"),
         ("ssn", r"\b(?:ssn|ss#|social)\b[^\d\n]{0,24}(?P<all>\d{4})(?!\d)"),
         ("ssn", r"(?P<all>(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-]))"),
+        ("ssn", r"(?P<all>(?<![\w.,-])[12]\s?\d\d\s?(?:0[1-9]|1[0-2])\s?\d[\dab]\s?\d{3}\s?\d{3}(?:\s?\d\d)?(?![\w]))"),
         ("ssn", r"\b(?:ssn|ss#|social(?:\s+security)?(?:\s+(?:no|number|#))?|svnr|ahv|nir|nhs|chi|bsn|dni|nie|curp|cpf|rut|codice\s+fiscale|personnummer|cpr|medicare|tax\s?id)"
                 r"(?:\.|\s?(?:no|nr|number|#))?\.?\s*[:=#]?\s*(?P<all>(?:[a-z]{1,6}\s?)?\d[\d .\-/]{2,16}\d[a-z]?)(?!\w)"),
         ("id", r"\b(?:mrn|m\.r\.n\.?|med(?:ical)?\.?\s?rec(?:ord)?s?|mr\s?(?=#|no|num)|ref(?:erence)?\s?(?=#|no|num)|(?:health|id|insurance)\s?card|hosp(?:ital)?\s?(?=#|no|num|id)|pat(?:ient|ienten|iente)?[\s._-]?(?:id|nr|no|num(?:ber)?|#)|pid|pt\s?id|pt\s?#|unit\s?(?=#|no)|"
@@ -110,4 +111,6 @@ def _could_be_dialled(number: str) -> bool:
 
 def _is_innocent(code: str) -> bool:
     """Say whether a code after a cue is a measure or a small count: `case 2`, `visit 3`, `lot 1`, `id 1.5mm`."""
-    return bool(re.fullmatch(r"\d{1,2}|\d+\.\d+|\d+(?:\.\d+)?(?:mm|cm|ms|t|kg|mg|ml|s|x\d+|/\d+|%|st|nd|rd|th)|\d{1,3}/\d{1,3}", code))
+    return bool(
+        re.fullmatch(r"\d{1,2}[a-z]?|\d+\.\d+|\d+(?:\.\d+)?(?:mm|cm|ms|t|kg|mg|ml|s|x\d+|/\d+|%|st|nd|rd|th)|\d{1,3}/\d{1,3}", code)
+    )

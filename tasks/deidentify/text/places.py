@@ -16,8 +16,12 @@ from tasks.deidentify.text.vocabulary import eponyms, is_clinical, is_known, is_
 
 _HEAD = re.compile(
     r"(?<![^\W_])(?:hospitals?|clinics?|infirmary|medical\s+(?:cent(?:er|re)|group|associates|school|park|plaza)|health\s?care|health(?=\s*(?:[,;.)]|$))|health(?:\s+(?:system|cent(?:er|re)|network|services|trust|partners|board|park))|imaging(?:\s+(?:cent(?:er|re)|associates|partners))"
-    r"|radiology(?:\s+(?:associates|group|partners|cent(?:er|re)|specialists))|cancer\s+cent(?:er|re)|university|college|institute|hospice|nursing\s+home|sanatorium|polyclinic|surgery\s+cent(?:er|re)|urgent\s+care|foundation\s+trust|nhs\s+trust|(?:high|primary|elementary|middle|secondary|grammar|boarding)\s+school|school|academy|nursery|kindergarten|correctional|prison|jail|penitentiary|detention|manor|care\s+home|lodge|retirement|rehab(?:ilitation)?(?:\s+cent(?:er|re))?|assisted\s+living|fire\s+dept|police|church|parish|shelter|airport|factory|steel|mill|plant|brewery|motors|airlines|ambulance|family\s+(?:medicine|practice|health)|medical\s+practice|general|infirmary|hospital|breast\s+cent(?:er|re)|surgery(?=\s*[,;.]|$)|chiropractic|dental|pharmacy|physicians|pediatrics|paediatrics|dermatology|ent|va|vamc|community|memorial|orthop(?:a)?edics|diagnostics"
+    r"|radiology(?:\s+(?:associates|group|partners|cent(?:er|re)|specialists))|cancer\s+cent(?:er|re)|university|college|institute|hospice|nursing\s+home|sanatorium|polyclinic|surgery\s+cent(?:er|re)|urgent\s+care|foundation\s+trust|nhs\s+trust|orthop(?:a)?edics|diagnostics"
     r"|klinik|klinikum|kliniken|krankenhaus|spital|universitatsklinik(?:um)?|universitat|praxis|medizinisches\s+versorgungszentrum|mvz|radiologie|ziekenhuis|sjukhus(?:et)?|sykehus|sygehus|hospitalet|sairaala|szpital|nemocnice|korhaz|hastanesi)(?![^\W_])"
+)
+# Heads that are words of exams and of prose as well (`Panoramic Dental`): what stands before them has to be a name.
+_WEAK_HEAD = re.compile(
+    r"(?<![^\W_])(?:(?:high|primary|elementary|middle|secondary|grammar|boarding)\s+school|school|academy|nursery|kindergarten|correctional|prison|jail|penitentiary|detention|manor|care\s+home|lodge|retirement|rehab(?:ilitation)?(?:\s+cent(?:er|re))?|assisted\s+living|fire\s+dept|police|church|parish|shelter|airport|factory|steel|mill|plant|brewery|motors|airlines|ambulance|family\s+(?:medicine|practice|health)|medical\s+practice|general|infirmary|hospital|breast\s+cent(?:er|re)|surgery(?=\s*[,;.]|$)|chiropractic|dental|pharmacy|physicians|pediatrics|paediatrics|dermatology|ent|va|vamc|community|memorial)(?![^\W_])"
 )
 _PREFIX = re.compile(
     r"(?<![^\W_])(?:pflegeheim|altenheim|seniorenheim|residenz|residencia|ehpad|casa\s+di\s+riposo|rsa|verpleeghuis|hopital|hopitaux|clinique|centre\s+hospitalier(?:\s+(?:universitaire|regional))?|chu|chr|chru|institut|cabinet|polyclinique|ospedale|ospedali|policlinico|casa\s+di\s+cura|istituto|asl|irccs|hospital|clinica|sanatorio|instituto|centro\s+(?:medico|de\s+salud|hospitalario)|santa\s+casa"
@@ -68,6 +72,7 @@ _LIVES = re.compile(
     r"(?:\blives?\s+(?:alone\s+)?(?:in|at|near)|\bliving\s+(?:in|at)|\bresid(?:es|ing|ent)\s+(?:in|of|at)|\bborn\s+in|\bmoved\s+(?:from|to)|\btransfer(?:red)?\s+(?:from|to)|\bcomes\s+from|\bnative\s+of|\bvisiting\s+from|\btravel(?:l?ed)?\s+(?:from|to)|\bwohnhaft\s+in|\bwohnt\s+in|\baus|\bhabite\s+a|\bvive\s+en|\bnatural\s+de|\babita\s+a|\bwoont\s+in"
     r"|\b(?:wohnort|ort|stadt|city|town|village|ville|ciudad|citta|cidade|plaats|miasto|loc(?:ation)?)\s*:|\baddress\s*:?|\badresse\s*:?|\bdireccion\s*:?|\bindirizzo\s*:?|\boutside\s+(?:study|imaging|films?|ct|mri)\s+(?:from|at)|\bprior\s+(?:study|imaging|ct|mri|exam)\s+at|\bperformed\s+at|\bscanned\s+at|\badmitted\s+(?:to|at)|\bseen\s+at|\breferred\s+(?:from|to)|\bworks?\s+(?:at|for)|\bemployed\s+(?:at|by)|\bemployer\s*:?)\s+(?P<all>.{2,60})"
 )
+_PARTNER = re.compile(r"\s?&\s?(?=[^\W\d_]{3})")
 _SAINT = re.compile(r"\b(?:st\.?|saint|san|santa|sankt|mount|mt\.?)\s?$")
 _AT = re.compile(r"\b(?:at|from|to)\s$")
 # Cities whose names are words, eponyms or makers as well: names wherever a place is announced.
@@ -140,7 +145,7 @@ def find_places(text: Text) -> Iterator[Span]:
         for match in pattern.finditer(low):
             if _has_proper(text, match.start(), match.end()) or pattern is _BEFORE_POSTCODE:
                 yield Span(text.place(match.start()), text.place(match.end()), "address")
-    for match in _COMPANY.finditer(low):
+    for match in (*_WEAK_HEAD.finditer(low), *_COMPANY.finditer(low)):
         proper = _proper_before(text, match.start())
         if proper is not None and _has_name(text, *proper):
             yield Span(text.place(proper[0]), text.place(proper[1]), "institution")
@@ -261,8 +266,9 @@ def _proper_after(text: Text, at: int) -> int:
             break
         if not joins and match[0] not in GENERIC_PLACE_WORDS:
             end = match.end()
-        position = match.end() + 1
-        if text.low[match.end() : position] not in (" ", "-", "'"):
+        step = _PARTNER.match(text.low, match.end())  # Rangel & Concepción
+        position = step.end() if step is not None else match.end() + 1
+        if step is None and text.low[match.end() : position] not in (" ", "-", "'"):
             break
     return end
 

@@ -82,6 +82,10 @@ _ENDINGS = re.compile(
     r"|vascular|vertebral|articular|muscular|lateral|lateralis|medial|medialis|ventral|dorsal|isation|ization|ations|ation|ational|ability|ically|ologic|ological|ologist|ology|ologie|logia"
     r"|ungen|ung|heit|keit|schaft|isch|ische|ischer|ischen|isches|lich|liche|licher|liches|lichen|ierung|ierte|ierter|ectopia|oidal|oideus|oideum|iform|meter|metry|metrie|scope|tion|tions|cion|ciones|zione|zioni|cao|coes|aire|aires|ique|iques|eux|euse)$"
 )
+# Endings that no family name has.
+_SURE_ENDINGS = re.compile(
+    r"(?:ogram|ograms|ogramm|ogramme|ography|ographie|ografie|ografia|oscopy|oskopie|ectomy|ectomie|ostomy|oplasty|centesis|opathy|ometry|otherapy)$"
+)
 _SUFFIXES = ("s", "es", "ed", "d", "ing", "ly", "al", "ic", "er", "ers", "e", "en", "n", "a", "ness", "y", "ies", "ment")
 _PREFIXES = (
     "anti", "auto", "bi", "cardio", "cerebro", "co", "de", "dis", "endo", "epi", "extra", "fronto", "gastro", "hemi", "hepato", "hyper", "hypo", "inter", "intra",
@@ -101,10 +105,12 @@ def is_known(word: str) -> bool:
 def is_clinical(word: str) -> bool:
     """Say whether a folded word is clinical vocabulary: listed, formed from a listed word, or formed as the trade does."""
     listed = clinical()
-    if word in listed:
+    if word in listed or ("e" in word and _without_umlauts(word) in listed):
         return True
     if is_name(word):
         return False
+    if len(word) >= 7 and _SURE_ENDINGS.search(word):
+        return True
     if len(word) >= 7 and _ENDINGS.search(word) and word[:4] in _beginnings():
         return True  # PRIVACY: the ending alone would let names pass (test_an_ending_alone_makes_no_clinical_word)
     stems = [word[: -len(suffix)] for suffix in _SUFFIXES if word.endswith(suffix) and len(word) - len(suffix) >= 4]
@@ -116,6 +122,18 @@ def is_clinical(word: str) -> bool:
             return True
     # compounds, as German makes them: Leber|metastasen, Oberbauch|sonographie
     return len(word) >= 9 and any(word[:i] in listed and (word[i:] in listed or word[i + 1 :] in listed) for i in range(4, len(word) - 3))
+
+
+def _without_umlauts(word: str) -> str:
+    """Return a folded word as it is listed where a keyboard without umlauts wrote it: wirbelsaeule, wirbelsaule."""
+    return word.replace("ae", "a").replace("oe", "o").replace("ue", "u")
+
+
+@lru_cache(maxsize=65536)
+def is_joined(word: str) -> bool:
+    """Say whether a word is two clinical words or abbreviations in one: HEADSEQ, CHESTABD."""
+    listed = clinical()
+    return any(word[:i] in listed and word[i:] in listed for i in range(3, len(word) - 2))
 
 
 def is_name(word: str) -> bool:
