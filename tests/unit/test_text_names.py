@@ -175,6 +175,8 @@ def test_what_gives_a_person_away(before: str, after: str) -> None:
         ("Short^Ann", "28111989SHORT", ""),
         ("Long^Jack", "jack complained of tingling", " complained of tingling"),
         ("Hope^Ann", "Hope came back for delayed images", " came back for delayed images"),
+        ("Klausen-Johnson^Ann", "Klausen-Johnson shoulder arthrogram", "- shoulder arthrogram"),
+        ("Lê^Ann", "Lê shoulder arthrogram", " shoulder arthrogram"),
         ("Young^Ann", "Young adult, long bones", "Young adult, long bones"),
         ("Treblin^Karla", "KarlaTreblin1988 dental", " dental"),
     ],

@@ -155,11 +155,13 @@ class OwnNames:
                     yield match.start(), match.end(), True
 
     def _is_certain(self, part: _Part, word: str, text: Text, start: int, end: int) -> bool:
-        if word in eponyms() and is_of_something(text.low, start, end):
+        written = text.original(start, end)
+        if not written.isascii() and written[:1].isupper():
+            return True  # Lê, as the header spells it: no word is written so
+        if word in eponyms() and is_of_something(text.low, start, end) and not self._is_joined(text.low, start, end):
             return False
         if part.strength == "sure":
             return True
-        written = text.original(start, end)
         if len(word) > 2 and (re.match(r"_?\d{6}", text.low[end : end + 7]) or re.search(r"\d{6}_?$", text.low[max(0, start - 7) : start])):
             return True  # 28111989SHORT
         possessive = text.low[end : end + 2] in ("'s", "’s") and written[:1].isupper() and word not in _DISEASES
@@ -171,6 +173,11 @@ class OwnNames:
         if part.strength == "short":
             return written[:1].isupper() and written[1:].islower() and not is_known(word)
         return False
+
+    def _is_joined(self, low: str, start: int, end: int) -> bool:
+        """Say whether a hyphen joins the word to another part of the name: Klausen-Johnson."""
+        before, after = re.search(r"([^\W\d_]+)-$", low[:start]), re.match(r"-([^\W\d_]+)", low[end:])
+        return any(match is not None and match[1] in self.parts for match in (before, after))
 
     def _is_near(self, word: str) -> bool:
         if word in self.near:

@@ -59,7 +59,7 @@ _FLAT = re.compile(
     r"(?<![^\W_])(?P<all>(?:flat|studio|apt|apartment|wohnung|appt)\.?\s?\d{1,4}\s?[a-z]?,?\s+(?:\d{1,4}\s?[a-z]?,?\s+)?[^\W\d_]+(?:\s[^\W\d_]+){0,2})"
 )
 _NUMBERED = re.compile(
-    r"(?<![\w.])\d{1,5}[A-Za-z]?\s(?P<name>[A-Z][a-z]+(?:-[A-Z][a-z]+)*(?:\s(?!Apt|Suite|Ste|Unit|Flat|Floor|Room)[A-Z][a-z]+){1,2})(?:,?\s(?:Apt|Suite|Ste|Unit|Flat|Floor|Room)\.?\s?\w{1,6})?(?:,\s[A-Z][a-z]+(?:\s[A-Z][a-z]+){0,2},\s[A-Z]{2}\s\d{5}(?:-\d{4})?)?(?![\w])"
+    r"(?<![\w.])\d{1,5}[A-Za-z]?\s(?P<name>[A-Z][a-z]+(?:-[A-Z][a-z]+)*(?:\s(?!Apt|Suite|Ste|Unit|Flat|Floor|Room)[A-Z][a-z]+){1,2})(?:,?\s(?:Apt|Suite|Ste|Unit|Flat|Floor|Room)\.?\s?\w{1,6}){0,2}(?:,\s[A-Z][a-z]+(?:\s[A-Z][a-z]+){0,2},\s[A-Z]{2}\s\d{5}(?:-\d{4})?)?(?![\w])"
 )
 _STATE_AFTER = re.compile(
     r"(?P<city>[A-Z][a-z\u00e0-\u00ff]{2,})(?P<comma>,?)\s?(?P<st>A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])(?:\s\d{5}(?:-\d{4})?(?!\d))?(?![\w])"
