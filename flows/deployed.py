@@ -158,20 +158,17 @@ def withdraw_from_dataset(
     """
     from datetime import UTC, datetime
 
-    from flows.session import open_secret
-    from tasks.publish.signing import signer_from_secret
-    from tasks.publish.store import open_store
-    from tasks.publish.withdraw import withdraw
+    from flows.withdrawn import suppress_now, withdraw_between_runs
     from tasks.publish.withdrawal_scope import Asked
 
     with _guarded("withdraw"):
         if not sure or not (patients or studies or series):
             raise UsageError("withdraw", "nothing was removed", "name what to remove, and say that you are sure")
         spec = spec_of(dataset)
-        signer = signer_from_secret(open_secret(spec.secret))
         asked = Asked(tuple(patients), tuple(studies), tuple(series))
+        suppress_now(spec, asked)
         with one_at_a_time(dataset):
-            done = withdraw(open_store(spec.private), open_store(spec.public), signer, datetime.now(UTC).date(), asked)
+            done = withdraw_between_runs(spec, asked, datetime.now(UTC).date(), lambda _: None)
     counts = f"{done.series} series, {done.instances} instances removed and proven gone"
     return Completed(message=f"{counts}; tombstone {done.tombstone or 'not needed'}; {len(done.recipients)} recipients to notify")
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,19 +108,44 @@ def read_aliases(path: str | None) -> Mapping[tuple[str, str], tuple[str, str]]:
 
 
 @contextmanager
+def between_runs(spec: Spec, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the dataset's lock on this machine; calls `waiting` once and waits when a run is under way."""
+    root = _local_root(spec, open_store(spec.private))
+    with (root / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            waiting()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _local_root(spec: Spec, private: Store) -> Path:
+    """Return the folder on this machine that belongs to the dataset: the private side itself, or one beside a bucket."""
+    vault = private.local_path("vault") or Path(tempfile.gettempdir(), f"sallyport-{os.getuid()}", spec.dataset, "vault")
+    try:
+        vault.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _unwritable(error) from None
+    return vault.parent
+
+
+def _unwritable(error: OSError) -> ReleaseError:
+    return ReleaseError("spec: private", f"cannot be written ({type(error).__name__})", "check the folder and its permissions")
+
+
+@contextmanager
 def open_session(spec: Spec) -> Iterator[Session]:
     """Open one run of a dataset; a second run of the same dataset on this machine is refused while this one lives."""
     secret = open_secret(spec.secret)
     rules = Rules(spec.dataset, spec.loaded_policy(), secret, read_aliases(spec.aliases))
     private, public = open_store(spec.private), open_store(spec.public)
-    root = private.local_path("vault") or Path(tempfile.gettempdir(), f"sallyport-{os.getuid()}", spec.dataset, "vault")
-    root = root.parent
+    root = _local_root(spec, private)
     try:
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("vault", "quarantine", "scratch", "candidates"):
             (root / name).mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
-        raise ReleaseError("spec: private", f"cannot be written ({type(error).__name__})", "check the folder and its permissions") from None
+        raise _unwritable(error) from None
     with (root / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
-"""What withdrawals mean for a run, decided before work is handed out: workers may not read the suppression list, the orchestrator may.
+"""What withdrawals mean for runs, decided before work is handed out: workers may not read the suppression list, the orchestrator may.
 
-Withdrawing is `tasks/publish/withdraw.py`; the second check, over the frozen candidate, is `tasks/publish/suppression.py`.
+How objects are withdrawn is `tasks/publish/withdraw.py`; the second check, over the frozen candidate, is `tasks/publish/suppression.py`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
-from flows.session import Session
+from flows.session import Session, between_runs, open_secret
 from tasks import private
 from tasks.model import Reason, Receipt, StudyRef
 from tasks.process import failed_receipt
-from tasks.publish.suppression import Suppression, read_suppression, withdrawn_series
+from tasks.publish.signing import open_signer
+from tasks.publish.store import open_store
+from tasks.publish.suppression import Suppression, read_suppression, suppress, withdrawn_series
+from tasks.publish.withdraw import Withdrawal, withdraw
+from tasks.publish.withdrawal_scope import Asked, find_scope
+from tasks.spec import Spec
 from tasks.study_job import rules_id, work_id
 
 
@@ -45,6 +51,23 @@ def settle_withdrawn(session: Session, asked: Sequence[StudyRef], known: dict[st
             refs.append(_without_series(session, suppression, ref))
     left = sum(session.private.size(private.instances_key(key)) is not None for key in gone)
     return Settled(gone, refs, _as_withdrawn(session, suppression, known, gone), left)
+
+
+def suppress_now(spec: Spec, asked: Asked) -> None:
+    """Put what is asked on the suppression list, so that a run under way publishes nothing of it."""
+    store = open_store(spec.private)
+    suppress(store, find_scope(store, asked).suppressed)
+
+
+def withdraw_between_runs(spec: Spec, asked: Asked, on: date, progress: Callable[[str], None]) -> Withdrawal:
+    """Withdraw from every release and replica of a dataset. What is asked is suppressed at once; a run that is under way on this
+    machine then publishes nothing of it, and the rest is done when it has ended, so that it brings nothing back.
+    """
+    suppress_now(spec, asked)
+    signer = open_signer(spec.signing.key, open_secret(spec.secret))
+    with between_runs(spec, lambda: progress("suppressed; waiting for the run under way to end")):
+        replicas = [open_store(url) for url in spec.replicas]
+        return withdraw(open_store(spec.private), open_store(spec.public), signer, on, asked, replicas=replicas, progress=progress)
 
 
 def _receipt(session: Session, ref: StudyRef) -> Receipt:

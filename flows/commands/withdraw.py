@@ -36,21 +36,22 @@ def withdraw(
     """
     from dataclasses import asdict
 
+    from flows.withdrawn import withdraw_between_runs
     from tasks.errors import UsageError
-    from tasks.publish.store import open_store
-    from tasks.publish.withdraw import withdraw as run
+    from tasks.publish.causes import Cause, refuse
     from tasks.publish.withdrawal_scope import Asked
+    from tasks.spec import read_spec
 
     patients = [*(patient_id or []), *_lines(patient_ids)]
     asked = Asked(tuple(patients), tuple(study or ()), tuple(series or ()))
     if not (asked.patient_ids or asked.studies or asked.series):
         raise UsageError("withdraw", "nothing is named", "give --patient-id, --patient-ids, --study or --series")
-    loaded, private, public, signer = _open(spec)
-    replicas = [open_store(url) for url in loaded.replicas]
-    say = None if as_json else lambda step: typer.echo(f"  done  {step}", err=True)
-    done = run(private, public, signer, today(), asked, replicas=replicas, progress=say)
+    done = withdraw_between_runs(read_spec(spec), asked, today(), lambda step: typer.echo(f"  done  {step}", err=True))
     if as_json:
         print_json(asdict(done))
+    if not done.found:
+        raise refuse(Cause.NOTHING_TO_WITHDRAW, "withdraw")
+    if as_json:
         return
     versions = sum(p.versions for p in done.proofs)
     typer.echo(f"{done.series} series, {done.instances} instances: {versions} versions purged in {len(done.proofs)} stores, none left.")

@@ -1,7 +1,8 @@
-"""Write the bucket policies of a dataset as JSON, from one table of roles: worker, publisher, withdrawer, reader.
+"""Write the bucket policies of a dataset as JSON, from one table of roles: worker, publisher, reviewer, withdrawer, reader.
 
 `python infra/policies/make.py public BUCKET --principal publisher=ARN --principal reader=ARN > policy.json`, then `aws s3api
-put-bucket-policy`. `private.json` and `public.json` beside it are made by it, with placeholders.
+put-bucket-policy`. `private.json` and `public.json` beside it are made by it, with placeholders that `infra/terraform` fills in:
+`python infra/policies/make.py --write`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 READ = ("s3:GetObject",)
@@ -26,16 +28,40 @@ ROLES: dict[str, dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]]
             (LIST, ()),
         ),
     },
+    # runs the flow: decides what is pulled, writes candidates and coarsened objects, publishes; never changes what workers wrote,
+    # never the suppression list
     "publisher": {
         "private": (
             (READ, ("quarantine/*", "candidates/*", "vault/*")),
-            (("s3:PutObject",), ("candidates/*", "vault/audit/*", "vault/keys/*", "vault/second_pulls.json", "vault/read_again.json")),
-            (LIST, ()),
+            (
+                ("s3:PutObject",),
+                (
+                    "candidates/*",
+                    "quarantine/objects/*",
+                    "vault/audit/*",
+                    "vault/keys/*",
+                    "vault/receipts/*",
+                    "vault/receipts.parquet",
+                    "vault/cohort.json",
+                    "vault/generalisation.json",
+                    "vault/second_pulls.json",
+                    "vault/read_again.json",
+                ),
+            ),
+            (("s3:PutObject", "s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion"), ("vault/probe-*",)),
+            ((*LIST, "s3:ListBucketVersions"), ()),
         ),
         "public": (
             (("s3:GetObject", "s3:PutObject"), ("*",)),
             (("s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion"), ("probe/*",)),
             ((*LIST, "s3:ListBucketVersions"), ()),
+        ),
+    },
+    "reviewer": {
+        "private": (
+            (READ, ("candidates/*", "vault/rules/*")),
+            (("s3:PutObject",), ("candidates/*/approvals/*", "vault/rules/*")),
+            (LIST, ()),
         ),
     },
     "withdrawer": {
@@ -67,7 +93,8 @@ def bucket_policy(side: str, bucket: str, prefix: str, principals: dict[str, str
             resources = [at + pattern for pattern in patterns] or [base]
             statements.append(_statement(f"{role}{number}", "Allow", principals[role], actions, resources))
     if side == "public":
-        others = [arn for role, arn in principals.items() if role != "withdrawer"]
+        # Readers are allowed nothing of the kind anyway, and where they are everybody the withdrawer is one of them.
+        others = [arn for role, arn in principals.items() if role not in ("withdrawer", "reader")]
         resources = [at + pattern for pattern in IMMUTABLE]
         if others:
             statements.append(
@@ -79,19 +106,37 @@ def bucket_policy(side: str, bucket: str, prefix: str, principals: dict[str, str
     return {"Version": "2012-10-17", "Statement": statements}
 
 
+FILES = {"private": ("worker", "publisher", "reviewer", "withdrawer"), "public": ("publisher", "withdrawer", "reader")}
+"""Which roles each of the two files beside this one names."""
+
+
+def placeholder_policy(side: str) -> dict[str, Any]:
+    """Return a policy whose bucket, dataset and principals are words to replace: `PRIVATE-BUCKET`, `DATASET`, `WORKER_ARN`, …"""
+    return bucket_policy(side, f"{side.upper()}-BUCKET", "DATASET", {role: f"{role.upper()}_ARN" for role in FILES[side]})
+
+
+def write_files() -> None:
+    """Write `private.json` and `public.json`."""
+    for side in FILES:
+        Path(__file__).with_name(f"{side}.json").write_text(json.dumps(placeholder_policy(side), indent=2) + "\n", "utf-8")
+
+
 def _statement(sid: str, effect: str, who: str | list[str], actions: tuple[str, ...], resources: list[str]) -> dict[str, Any]:
     principal: Any = "*" if who == "*" else {"AWS": who}
     return {"Sid": sid, "Effect": effect, "Principal": principal, "Action": list(actions), "Resource": resources}
 
 
 def main() -> None:
-    """Print one policy."""
+    """Print one policy, or write the two files."""
+    if sys.argv[1:] == ["--write"]:
+        write_files()
+        return
     parser = argparse.ArgumentParser(description="Print the bucket policy of one side of a dataset")
     parser.add_argument("side", choices=("private", "public"))
     parser.add_argument("bucket")
     parser.add_argument("--prefix", default="")
     parser.add_argument(
-        "--principal", action="append", default=[], metavar="ROLE=ARN", help="worker, publisher, withdrawer, reader (* for all)"
+        "--principal", action="append", default=[], metavar="ROLE=ARN", help="worker, publisher, reviewer, withdrawer, reader (* for all)"
     )
     arguments = parser.parse_args()
     principals = dict(p.split("=", 1) for p in arguments.principal)

@@ -1,5 +1,5 @@
-# Buckets, roles and policies of one dataset on AWS: a private bucket (vault and quarantine), a public bucket (releases),
-# a role that publishes, a role that reviews. Who may read the releases is `reader_principals`; nobody may by default.
+# Buckets, roles and policies of one dataset on AWS: a private bucket (vault and quarantine), a public bucket (releases), and the
+# roles of `infra/policies`: worker, publisher, reviewer, withdrawer. Who may read the releases is `reader_principals`; nobody may by default.
 terraform {
   required_version = ">= 1.6"
   required_providers {
@@ -82,43 +82,18 @@ resource "aws_s3_bucket_lifecycle_configuration" "side" {
   }
 }
 
-data "aws_iam_policy_document" "side" {
-  for_each = aws_s3_bucket.side
-
-  statement {
-    sid       = "TlsOnly"
-    effect    = "Deny"
-    actions   = ["s3:*"]
-    resources = [each.value.arn, "${each.value.arn}/*"]
-    principals {
-      type        = "*"
-      identifiers = ["*"]
-    }
-    condition {
-      test     = "Bool"
-      variable = "aws:SecureTransport"
-      values   = ["false"]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = each.key == "public" && (var.open_to_everybody || length(var.reader_principals) > 0) ? [1] : []
-    content {
-      sid       = "Read"
-      actions   = ["s3:GetObject", "s3:ListBucket"]
-      resources = [each.value.arn, "${each.value.arn}/*"]
-      principals {
-        type        = var.open_to_everybody ? "*" : "AWS"
-        identifiers = var.open_to_everybody ? ["*"] : var.reader_principals
-      }
-    }
-  }
+module "policies" {
+  source  = "./policies"
+  dataset = var.dataset
+  buckets = { for side, bucket in aws_s3_bucket.side : side => bucket.id }
+  roles   = { for name, role in aws_iam_role.role : name => role.arn }
+  readers = var.open_to_everybody ? ["*"] : var.reader_principals
 }
 
 resource "aws_s3_bucket_policy" "side" {
   for_each   = aws_s3_bucket.side
   bucket     = each.value.id
-  policy     = data.aws_iam_policy_document.side[each.key].json
+  policy     = module.policies.json[each.key]
   depends_on = [aws_s3_bucket_public_access_block.side]
 }
 
@@ -132,60 +107,23 @@ data "aws_iam_policy_document" "assume" {
   }
 }
 
-# The nightly run: reads and writes the private side, publishes, and withdraws (every version).
-resource "aws_iam_role" "publisher" {
-  name               = "sallyport-${var.dataset}-publisher"
+# What each of them may do is in the buckets' policies. One machine may hold several (`profile=` in the spec's URLs).
+resource "aws_iam_role" "role" {
+  for_each           = toset(["worker", "publisher", "reviewer", "withdrawer"])
+  name               = "sallyport-${var.dataset}-${each.key}"
   assume_role_policy = data.aws_iam_policy_document.assume.json
 }
 
-data "aws_iam_policy_document" "publisher" {
-  statement {
-    actions = [
-      "s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning", "s3:GetObject", "s3:GetObjectVersion",
-      "s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts",
-    ]
-    resources = flatten([for bucket in aws_s3_bucket.side : [bucket.arn, "${bucket.arn}/*"]])
-  }
+data "aws_iam_policy_document" "private_key" {
   statement {
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [aws_kms_key.private.arn]
   }
 }
 
-resource "aws_iam_role_policy" "publisher" {
-  name   = "publish"
-  role   = aws_iam_role.publisher.id
-  policy = data.aws_iam_policy_document.publisher.json
-}
-
-# The reviewer: reads candidates and their reports, never the vault.
-resource "aws_iam_role" "reviewer" {
-  name               = "sallyport-${var.dataset}-reviewer"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
-}
-
-data "aws_iam_policy_document" "reviewer" {
-  statement {
-    actions   = ["s3:GetObject"]
-    resources = ["${aws_s3_bucket.side["private"].arn}/${var.dataset}/candidates/*"]
-  }
-  statement {
-    actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.side["private"].arn]
-    condition {
-      test     = "StringLike"
-      variable = "s3:prefix"
-      values   = ["${var.dataset}/candidates/*"]
-    }
-  }
-  statement {
-    actions   = ["kms:Decrypt"]
-    resources = [aws_kms_key.private.arn]
-  }
-}
-
-resource "aws_iam_role_policy" "reviewer" {
-  name   = "review"
-  role   = aws_iam_role.reviewer.id
-  policy = data.aws_iam_policy_document.reviewer.json
+resource "aws_iam_role_policy" "private_key" {
+  for_each = aws_iam_role.role
+  name     = "private-key"
+  role     = each.value.id
+  policy   = data.aws_iam_policy_document.private_key.json
 }

@@ -7,5 +7,5 @@ output "spec" {
 }
 
 output "roles" {
-  value = { publisher = aws_iam_role.publisher.arn, reviewer = aws_iam_role.reviewer.arn }
+  value = { for name, role in aws_iam_role.role : name => role.arn }
 }

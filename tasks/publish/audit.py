@@ -22,7 +22,7 @@ _SAFE = re.compile(r"[A-Za-z0-9 ._:+/@,=()-]{0,200}")
 def record(private: Store, event: str, **facts: str | int | bool) -> None:
     """Append one event durably; facts are short codes, counts, digests and released names, else ValueError.
 
-    # PRIVACY: free text could quote a patient: tests/publish/test_audit.py.
+    # PRIVACY: free text could quote a patient: tests/publish/test_withdraw.py.
     """
     for name, value in facts.items():
         if isinstance(value, str) and not _SAFE.fullmatch(value):

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +24,7 @@ from tasks.publish.store import Store
 from tasks.publish.suppression import without_withdrawn
 from tasks.schemas import FINDINGS, INSTANCES
 
+_SCHEMAS = {"instances": INSTANCES, "findings": FINDINGS}
 _ORDER = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
@@ -95,7 +98,7 @@ def read_table(private: Store, candidate: Candidate, name: str) -> pa.Table:
     """Return a frozen table (`instances` or `findings`), refused unless its bytes are the frozen ones."""
     import pyarrow.parquet as pq
 
-    schema = {"instances": INSTANCES, "findings": FINDINGS}[name]
+    schema = _SCHEMAS[name]
     try:
         data = private.get(f"{candidate.prefix}{name}.parquet")
     except KeyError:
@@ -103,6 +106,24 @@ def read_table(private: Store, candidate: Candidate, name: str) -> pa.Table:
     if sha256_hex(data) != candidate.tables.get(f"{name}.parquet"):
         raise refuse(Cause.CANDIDATE_CHANGED, f"candidate {candidate.candidate_id}", f"{name} was changed")
     return pq.read_table(io.BytesIO(data)).cast(schema)
+
+
+def fetch_table(private: Store, candidate: Candidate, name: str, into: Path) -> Path:
+    """Copy a frozen table into a local folder, refused unless its bytes are the frozen ones; return the Parquet file."""
+    import pyarrow.parquet as pq
+
+    where, path = f"candidate {candidate.candidate_id}", into / f"{name}.parquet"
+    try:
+        with private.open(f"{candidate.prefix}{name}.parquet") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+    except KeyError:
+        raise refuse(Cause.CANDIDATE_CHANGED, where, f"{name} is missing") from None
+    with path.open("rb") as file:
+        if sha256_stream(file)[0] != candidate.tables.get(f"{name}.parquet"):
+            raise refuse(Cause.CANDIDATE_CHANGED, where, f"{name} was changed")
+    if pq.read_schema(path).names != _SCHEMAS[name].names:
+        raise refuse(Cause.CANDIDATE_CHANGED, where, f"{name} has other columns")
+    return path
 
 
 def recompute_root(private: Store, candidate: Candidate, *, threads: int = 4) -> str:

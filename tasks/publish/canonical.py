@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from typing import IO, Any
+from collections.abc import Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 ROW_GROUP_ROWS = 65_536
 _CHUNK = 1 << 20
@@ -45,10 +48,22 @@ def write_parquet(batches: pa.Table | Iterator[pa.RecordBatch], schema: pa.Schem
 
     Same rows, same order, same pyarrow: same bytes.
     """
+    rows = 0
+    with open_parquet(where, schema) as writer:
+        if isinstance(batches, pa.Table):
+            writer.write_table(batches.cast(schema), row_group_size=ROW_GROUP_ROWS)
+            return int(batches.num_rows)
+        for group in row_groups(batches):
+            writer.write_table(group.cast(schema), row_group_size=ROW_GROUP_ROWS)
+            rows += group.num_rows
+    return rows
+
+
+def open_parquet(where: Any, schema: pa.Schema) -> pq.ParquetWriter:
+    """Open a Parquet file for writing in our one form."""
     import pyarrow.parquet as pq
 
-    rows = 0
-    with pq.ParquetWriter(
+    return pq.ParquetWriter(
         where,
         schema.remove_metadata(),
         compression="zstd",
@@ -57,22 +72,20 @@ def write_parquet(batches: pa.Table | Iterator[pa.RecordBatch], schema: pa.Schem
         write_page_index=True,
         write_page_checksum=True,
         store_schema=False,
-    ) as writer:
-        if isinstance(batches, pa.Table):
-            writer.write_table(batches.cast(schema), row_group_size=ROW_GROUP_ROWS)
-            return int(batches.num_rows)
-        pending: list[pa.RecordBatch] = []
-        held = 0
-        for batch in batches:
-            pending.append(batch)
-            held += batch.num_rows
-            if held >= ROW_GROUP_ROWS:
-                table = pa.Table.from_batches(pending)
-                whole = held - held % ROW_GROUP_ROWS
-                writer.write_table(table.slice(0, whole).cast(schema), row_group_size=ROW_GROUP_ROWS)
-                rest = table.slice(whole)
-                pending, held, rows = rest.to_batches(), rest.num_rows, rows + whole
-        if pending:
-            writer.write_table(pa.Table.from_batches(pending).cast(schema), row_group_size=ROW_GROUP_ROWS)
-            rows += held
-    return rows
+    )
+
+
+def row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Yield the rows again in tables of one row group each; the last may be smaller."""
+    pending: list[pa.RecordBatch] = []
+    held = 0
+    for batch in batches:
+        pending.append(batch)
+        held += batch.num_rows
+        while held >= ROW_GROUP_ROWS:
+            table = pa.Table.from_batches(pending)
+            yield table.slice(0, ROW_GROUP_ROWS)
+            rest = table.slice(ROW_GROUP_ROWS)
+            pending, held = rest.to_batches(), rest.num_rows
+    if held:
+        yield pa.Table.from_batches(pending)

@@ -6,13 +6,20 @@ Reading stores does not belong here.
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from tasks.publish.manifest_files import quoted
+
 VERSION_ID_LENGTH = 32
 """A series version is named by this many hex digits of its digest."""
+_COLUMNS = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "sha256"]
+_SORTED = "SELECT StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, sha256 FROM read_parquet('{}') ORDER BY ALL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +41,30 @@ def series_digest(instances: Iterable[tuple[str, str]]) -> str:
     return digest_lines(f"{uid} {sha256}" for uid, sha256 in instances)
 
 
-def compute_digests(instances: pa.Table) -> ReleaseDigests:
+def compute_digests(instances: pa.Table | Path) -> ReleaseDigests:
     """Digest every series (`SOPInstanceUID sha256` lines), study (`SeriesInstanceUID digest`) and the root (`StudyInstanceUID digest`).
 
-    `instances` needs StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID and sha256; its order does not matter.
+    `instances` (a table or a Parquet file) needs StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID and sha256; its order does not
+    matter, and no more than one series of it is in memory at a time beside what DuckDB sorts (on disk when it is much).
     """
-    columns = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "sha256"]
-    ordered = instances.select(columns).sort_by([(c, "ascending") for c in columns])
+    import duckdb
+
+    with duckdb.connect() as sql, tempfile.TemporaryDirectory(prefix="sallyport-digests-") as spill:
+        sql.execute("SET memory_limit='256MB'; SET threads=2; SET enable_progress_bar=false; SET preserve_insertion_order=false")
+        sql.execute("SET temp_directory=$folder", {"folder": spill})
+        if isinstance(instances, pa.Table):
+            sql.register("instances", instances.select(_COLUMNS))
+            return digest_rows(sql.sql("SELECT * FROM instances ORDER BY ALL"))
+        return digest_rows(sql.sql(_SORTED.format(quoted(instances))))
+
+
+def digest_rows(rows: Any) -> ReleaseDigests:
+    """Digest a DuckDB relation of StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, sha256, sorted by the first two."""
     series: list[tuple[str, str, str]] = []
     key: tuple[str, str] | None = None
     lines: list[str] = []
-    for batch in ordered.to_batches(max_chunksize=65_536):
-        for study, uid, sop, sha256 in zip(*(batch.column(c).to_pylist() for c in columns), strict=True):
+    for batch in rows.to_arrow_reader(65_536):
+        for study, uid, sop, sha256 in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             if key != (study, uid):
                 if key is not None:
                     series.append((*key, digest_lines(lines)))

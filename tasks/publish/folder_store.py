@@ -5,6 +5,7 @@ The contract is in `tasks/publish/store.py`.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -73,21 +74,19 @@ class FolderStore:
             return None
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        base = self.root / prefix.rsplit("/", 1)[0] if "/" in prefix else self.root
-        for folder, subfolders, files in os.walk(base):
-            subfolders.sort()
-            for name in sorted(files):
-                if name.startswith(_UNFINISHED):
-                    continue
-                key = Path(folder, name).relative_to(self.root).as_posix()
-                if key.startswith(prefix):
-                    yield key
+        for entry, key in self._entries(prefix):
+            del entry
+            yield key
 
     def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        for key in self.keys(prefix):
-            size = self.size(key)
-            if size is not None:
-                yield key, size
+        for entry, key in self._entries(prefix):
+            with contextlib.suppress(FileNotFoundError):  # it went away since it was listed
+                yield key, entry.stat(follow_symlinks=True).st_size
+
+    def _entries(self, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
+        """Yield every file under the prefix with its key, in the order of keys."""
+        above, _, start = prefix.rpartition("/")
+        yield from _walk(self.root / above if above else self.root, f"{above}/" if above else "", start)
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -137,6 +136,21 @@ class FolderStore:
             raise refuse(Cause.NO_CONDITIONAL_PUT, "store")
         finally:
             self.delete(key)
+
+
+def _walk(folder: Path | str, above: str, start: str = "") -> Iterator[tuple[os.DirEntry[str], str]]:
+    try:
+        with os.scandir(folder) as listing:
+            entries = [e for e in listing if e.name.startswith(start) and not e.name.startswith(_UNFINISHED)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    # Keys are ordered as a bucket orders them: "a/b" comes before "a0", and "a-b" before "a/b".
+    entries.sort(key=lambda e: e.name + "/" if e.is_dir() else e.name)
+    for entry in entries:
+        if entry.is_dir():
+            yield from _walk(entry.path, f"{above}{entry.name}/")
+        else:
+            yield entry, above + entry.name
 
 
 def _write_file(path: Path, data: bytes | Path) -> None:

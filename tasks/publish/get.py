@@ -6,7 +6,9 @@ Verifying a whole release is in `verify.py`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from tasks.errors import UsageError
 from tasks.publish.canonical import sha256_stream
 from tasks.publish.causes import Cause, refuse
 from tasks.publish.log import Log, read_log
+from tasks.publish.manifest_files import from_sql
 from tasks.publish.objects import bounded_map
 from tasks.publish.store import Store
 from tasks.publish.tombstones import Withdrawn, read_withdrawn
@@ -23,11 +26,12 @@ from tasks.publish.verify_files import check_files
 
 _CHUNK = 1 << 20
 _CHOSEN = """
-WITH described AS (SELECT * FROM series JOIN (SELECT * EXCLUDE ($shared) FROM study) USING (StudyInstanceUID)),
+CREATE TABLE wanted AS WITH described AS (SELECT * FROM series JOIN (SELECT * EXCLUDE ($shared) FROM study) USING (StudyInstanceUID)),
 chosen AS (SELECT SeriesInstanceUID, StudyInstanceUID, patient_id FROM described WHERE ($where
 ))
 SELECT object_key, patient_id, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, size_bytes, sha256
-FROM instance JOIN chosen USING (SeriesInstanceUID) ORDER BY object_key
+FROM instance JOIN chosen USING (SeriesInstanceUID)
+WHERE SeriesInstanceUID NOT IN (SELECT uid FROM gone) AND StudyInstanceUID NOT IN (SELECT uid FROM gone) ORDER BY object_key
 """
 
 
@@ -78,13 +82,14 @@ def get(
     manifests = dest / "manifests" / entry.release_id
     manifests.mkdir(parents=True, exist_ok=True)
     check_files(public, log, entry, redacted=False, add=_raise).copy_manifests(manifests)
-    wanted = _select(manifests, where, dest, withdrawn)
-    fetched = kept = size = 0
-    for count, (new, item) in enumerate(bounded_map(partial(_fetch, public), wanted, threads), 1):
-        fetched, kept, size = fetched + new, kept + (not new), size + (item.size_bytes if new else 0)
-        if progress:
-            progress("get", count, len(wanted))
-    return Download(entry.release_id, len(wanted), fetched, kept, size, pruned)
+    count = fetched = kept = size = 0
+    with _selection(manifests, where, withdrawn) as (total, rows):
+        wanted = (_wanted(dest, *row) for row in rows)
+        for count, (new, item) in enumerate(bounded_map(partial(_fetch, public), wanted, threads), 1):
+            fetched, kept, size = fetched + new, kept + (not new), size + (item.size_bytes if new else 0)
+            if progress:
+                progress("get", count, total)
+    return Download(entry.release_id, count, fetched, kept, size, pruned)
 
 
 def prune_copies(dest: Path, log: Log, withdrawn: Withdrawn) -> int:
@@ -104,26 +109,33 @@ def prune_copies(dest: Path, log: Log, withdrawn: Withdrawn) -> int:
     return removed
 
 
-def _select(manifests: Path, where: str, dest: Path, withdrawn: Withdrawn) -> list[_Wanted]:
+@contextmanager
+def _selection(manifests: Path, where: str, withdrawn: Withdrawn) -> Iterator[tuple[int, Iterator[tuple[Any, ...]]]]:
+    """Yield how many objects match and their rows, a batch of them in memory at a time."""
     import duckdb
-    import pyarrow.parquet as pq
+    import pyarrow as pa
 
-    with duckdb.connect() as sql:
+    with duckdb.connect() as sql, tempfile.TemporaryDirectory(prefix="sallyport-get-") as spill:
+        sql.execute("SET memory_limit='512MB'; SET threads=2; SET enable_progress_bar=false")
+        sql.execute("SET temp_directory=$folder", {"folder": spill})
         for grain in ("study", "series", "instance"):
-            sql.register(grain, pq.read_table(manifests / f"{grain}.parquet"))
+            sql.execute(f"CREATE TABLE {grain} AS SELECT * FROM {from_sql(manifests, grain)}")
+        sql.register("gone_arrow", pa.table({"uid": pa.array(sorted(withdrawn.series | withdrawn.studies), pa.string())}))
+        sql.execute("CREATE TABLE gone AS SELECT * FROM gone_arrow")
         # A consumer may paste a condition from elsewhere: it sees the tables and nothing else.
         sql.execute("SET enable_external_access=false; SET lock_configuration=true")
         try:
-            found = sql.execute(_CHOSEN.replace("$shared", _shared_columns(sql)).replace("$where", where or "true")).fetchall()
+            sql.execute(_CHOSEN.replace("$shared", _shared_columns(sql)).replace("$where", where or "true"))
         except duckdb.Error as error:
             problem = f"not a condition over the series manifest ({type(error).__name__})"
             raise UsageError("--where", problem, "try \"Modality = 'CT'\"") from None
-    gone = withdrawn.series | withdrawn.studies
-    return [
-        _Wanted(key, dest / _safe(patient) / _safe(study) / _safe(series) / f"{_safe(sop)}.dcm", size, sha256)
-        for key, patient, study, series, sop, size, sha256 in found
-        if series not in gone and study not in gone
-    ]
+        total = int(sql.execute("SELECT count(*) FROM wanted").fetchall()[0][0])
+        reader = sql.sql("SELECT * FROM wanted").to_arrow_reader(4_096)
+        yield total, (row for batch in reader for row in zip(*(column.to_pylist() for column in batch.columns), strict=True))
+
+
+def _wanted(dest: Path, key: str, patient: str, study: str, series: str, sop: str, size: int, sha256: str) -> _Wanted:
+    return _Wanted(key, dest / _safe(patient) / _safe(study) / _safe(series) / f"{_safe(sop)}.dcm", size, sha256)
 
 
 def _shared_columns(sql: Any) -> str:

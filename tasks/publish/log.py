@@ -17,7 +17,8 @@ from tasks.publish.causes import Cause, refuse
 from tasks.publish.signing import PublicKey, Signer, read_public_key
 from tasks.publish.store import AlreadyExistsError, Store
 
-KINDS = ("release", "reissue", "withdrawal", "retirement", "key_added", "key_revoked")
+KINDS = ("release", "reissue", "withdrawal", "retirement", "key_added", "key_revoked", "barrier")
+# A barrier says nothing: it makes publishers that are at work start again after a withdrawal (`withdraw.py`).
 
 
 @dataclass(frozen=True, slots=True)

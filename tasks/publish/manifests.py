@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.publish.canonical import write_parquet
 from tasks.publish.digests import ReleaseDigests
-from tasks.publish.manifest_schemas import MANIFESTS, manifest_schema
+from tasks.publish.manifest_files import from_sql, quoted, write_grain
+from tasks.publish.manifest_schemas import MANIFESTS
 
 MEMORY_LIMIT = "512MB"
 
@@ -105,7 +105,7 @@ class ReleaseFacts:
 def write_manifests(
     instances: Path, digests: ReleaseDigests, facts: ReleaseFacts, into: Path, *, previous: Path | None = None, gone: str = "retired"
 ) -> dict[str, int]:
-    """Write `<grain>.parquet` for every grain into the folder; return the row counts.
+    """Write the files of every grain into the folder; return the row counts.
 
     `instances` is a Parquet file of INSTANCES rows; `previous` is a folder with the previous release's
     study and series manifests. `gone` says what happened to series that are no longer there: retired or withdrawn.
@@ -115,8 +115,8 @@ def write_manifests(
     into.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as sql:
         sql.execute(f"SET memory_limit='{MEMORY_LIMIT}'; SET threads=2; SET preserve_insertion_order=false")
-        sql.execute(f"SET temp_directory='{_quoted(into / '.spill')}'; SET enable_progress_bar=false; SET TimeZone='UTC'")
-        sql.execute(f"CREATE VIEW source AS SELECT * FROM read_parquet('{_quoted(instances)}')")
+        sql.execute(f"SET temp_directory='{quoted(into / '.spill')}'; SET enable_progress_bar=false; SET TimeZone='UTC'")
+        sql.execute(f"CREATE VIEW source AS SELECT * FROM read_parquet('{quoted(instances)}')")
         for name, table in (("series", digests.series), ("studies", digests.studies)):
             sql.register(f"{name}_arrow", table)
             sql.execute(f"CREATE TEMP TABLE {name}_digest AS SELECT * FROM {name}_arrow")
@@ -142,10 +142,8 @@ def _facts(facts: ReleaseFacts) -> tuple[str, ...]:
 def _write(sql: Any, grain: str, query: str, into: Path, values: Mapping[str, str]) -> int:
     used = {name: value for name, value in values.items() if f"${name}" in query}
     reader = sql.sql(query, params=used or None).to_arrow_reader(16_384)
-    schema = manifest_schema(grain)
     names = [c.name for c in MANIFESTS[grain]]
-    batches = (batch.select(names) for batch in reader)
-    return write_parquet(batches, schema, into / f"{grain}.parquet")
+    return write_grain((batch.select(names) for batch in reader), grain, into)
 
 
 def _load_previous(sql: Any, previous: Path | None) -> None:
@@ -155,8 +153,7 @@ def _load_previous(sql: Any, previous: Path | None) -> None:
         if previous is None:
             sql.execute(f"CREATE TEMP TABLE previous_{grain} ({columns.replace(',', ' VARCHAR,')} VARCHAR)")
         else:
-            path = _quoted(previous / f"{grain}.parquet")
-            sql.execute(f"CREATE TEMP TABLE previous_{grain} AS SELECT {columns} FROM read_parquet('{path}')")
+            sql.execute(f"CREATE TEMP TABLE previous_{grain} AS SELECT {columns} FROM {from_sql(previous, grain)}")
 
 
 def _first_studies() -> str:
@@ -276,10 +273,6 @@ FROM now FULL JOIN previous_series o USING (SeriesInstanceUID)
 WHERE now.version IS DISTINCT FROM o.series_version_id
 ORDER BY SeriesInstanceUID
 """
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def _remove_spill(folder: Path) -> None:

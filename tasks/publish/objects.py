@@ -5,18 +5,28 @@ Which objects are approved does not belong here, nor do manifests.
 
 from __future__ import annotations
 
-import random
+import secrets
+import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from tasks.publish.canonical import sha256_hex, sha256_stream
 from tasks.publish.causes import Cause, refuse
+from tasks.publish.digests import ReleaseDigests, series_prefix
+from tasks.publish.manifest_files import quoted
 from tasks.publish.store import AlreadyExistsError, Store
 
 _WHOLE_IN_MEMORY = 64 << 20
+_UNDER_WAY = 8  # items per thread: one slow object does not make the others wait
+_SHUFFLED = """
+SELECT quarantine_key, series_digest, SOPInstanceUID, size_bytes, sha256
+FROM read_parquet('{}') JOIN digests USING (SeriesInstanceUID) ORDER BY md5($salt || SOPInstanceUID)
+"""
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -31,24 +41,32 @@ class Transfer:
     sha256: str
 
 
-def put_objects(
-    private: Store, public: Store, transfers: Iterable[Transfer], *, already: frozenset[str] = frozenset(), threads: int = 8
-) -> int:
+def put_objects(private: Store, public: Store, transfers: Iterable[Transfer], *, threads: int = 8) -> int:
     """Put every object if absent, checking its bytes against the frozen digest first; return how many were new.
 
-    `already` names public keys that a committed release holds with the same digest. Order is random: the order of
-    uploads would otherwise tell the order of examinations.
+    Their order is the caller's (`random_transfers`).
     """
-    work = list(transfers)
-    random.SystemRandom().shuffle(work)
-
-    def one(transfer: Transfer) -> int:
-        return _put(private, public, transfer, transfer.public_key in already)
-
-    return sum(bounded_map(one, work, threads))
+    return sum(bounded_map(partial(_put, private, public), transfers, threads))
 
 
-def _put(private: Store, public: Store, transfer: Transfer, already: bool) -> int:
+def random_transfers(instances: Path, digests: ReleaseDigests) -> Iterator[Transfer]:
+    """Yield what to put for the INSTANCES rows of a Parquet file, in bounded memory.
+
+    # PRIVACY: the order is random, since the order of uploads would tell the order of examinations: tests/publish/test_many_parts.py.
+    """
+    import duckdb
+
+    with duckdb.connect() as sql, tempfile.TemporaryDirectory(prefix="sallyport-order-") as spill:
+        sql.execute("SET memory_limit='256MB'; SET threads=1; SET enable_progress_bar=false; SET preserve_insertion_order=false")
+        sql.execute("SET temp_directory=$folder", {"folder": spill})
+        sql.register("digests", digests.series.select(["SeriesInstanceUID", "series_digest"]))
+        query = _SHUFFLED.format(quoted(instances))
+        for batch in sql.sql(query, params={"salt": secrets.token_hex(16)}).to_arrow_reader(4_096):
+            for source, digest, sop, size, sha256 in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                yield Transfer(source, f"{series_prefix(digest)}{sop}.dcm", size, sha256)
+
+
+def _put(private: Store, public: Store, transfer: Transfer) -> int:
     try:
         if transfer.size_bytes > _WHOLE_IN_MEMORY and (path := private.local_path(transfer.source_key)) is not None:
             with path.open("rb") as file:
@@ -61,8 +79,6 @@ def _put(private: Store, public: Store, transfer: Transfer, already: bool) -> in
         raise refuse(Cause.CANDIDATE_CHANGED, "quarantine", "an object is missing") from None
     if digest != transfer.sha256:
         raise refuse(Cause.CANDIDATE_CHANGED, "quarantine", "an object was changed")
-    if already and public.size(transfer.public_key) == transfer.size_bytes:
-        return 0
     try:
         public.put(transfer.public_key, data, if_absent=True)
     except AlreadyExistsError:
@@ -74,18 +90,16 @@ def _put(private: Store, public: Store, transfer: Transfer, already: bool) -> in
 
 
 def bounded_map(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
-    """Apply the function on a few threads, in any order, with a bounded number of items under way; the first error stops all."""
+    """Apply the function on a few threads, a bounded number of items under way; yield results in order. The first error stops all."""
     with ThreadPoolExecutor(threads) as pool:
-        running: set[Future[R]] = set()
+        running: deque[Future[R]] = deque()
         try:
             for item in items:
-                running.add(pool.submit(function, item))
-                if len(running) >= threads * 4:
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
+                running.append(pool.submit(function, item))
+                if len(running) >= threads * _UNDER_WAY:
+                    yield running.popleft().result()
             while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
+                yield running.popleft().result()
         finally:
             for future in running:
                 future.cancel()

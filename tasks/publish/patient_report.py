@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tasks.publish.ledger import Disclosure, read_disclosures
 from tasks.publish.log import read_log
+from tasks.publish.manifest_files import read_grain
 from tasks.publish.staging import fetch_manifests
 from tasks.publish.store import Store
 from tasks.publish.suppression import read_suppression
@@ -28,7 +29,6 @@ def report_patient(private: Store, public: Store, patient_id: str) -> PatientRep
     """Look one source patient id (and its merged ids) up in every release that can still be read."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     scope = find_scope(private, Asked(patient_ids=(patient_id,)))
     withdrawn = read_suppression(private).holds("source_patient", patient_id)
@@ -41,7 +41,7 @@ def report_patient(private: Store, public: Store, patient_id: str) -> PatientRep
             with tempfile.TemporaryDirectory(prefix="sallyport-report-") as folder:
                 manifests = fetch_manifests(public, entry.release_id, Path(folder))
                 columns = ["patient_id", "StudyInstanceUID", "instance_count"]
-                series = pq.read_table(manifests / "series.parquet", columns=columns)
+                series = read_grain(manifests, "series", columns)
             mine = series.filter(pc.is_in(series["patient_id"], value_set=pa.array(sorted(scope.patients), pa.string())))
             if mine.num_rows:
                 counts = (len(mine["StudyInstanceUID"].unique()), mine.num_rows, sum(mine["instance_count"].to_pylist()))

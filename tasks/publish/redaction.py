@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.publish.canonical import write_parquet
-from tasks.publish.digests import ReleaseDigests, compute_digests
-from tasks.publish.manifest_schemas import MANIFESTS, manifest_schema
+from tasks.publish.digests import ReleaseDigests, digest_rows
+from tasks.publish.manifest_files import from_sql, quoted, write_grain
+from tasks.publish.manifest_schemas import MANIFESTS
 
 _QUERIES = {
     "instance": "SELECT i.* FROM old_instance i JOIN kept USING (SeriesInstanceUID) ORDER BY SeriesInstanceUID, instance_order",
@@ -67,20 +67,20 @@ def redact_manifests(
     into.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as sql:
         sql.execute(
-            f"SET memory_limit='512MB'; SET threads=2; SET enable_progress_bar=false; SET temp_directory='{_quoted(into / '.spill')}'"
+            f"SET memory_limit='512MB'; SET threads=2; SET enable_progress_bar=false; SET temp_directory='{quoted(into / '.spill')}'"
         )
         for grain in MANIFESTS:
-            sql.execute(f"CREATE VIEW old_{grain} AS SELECT * FROM read_parquet('{_quoted(old / f'{grain}.parquet')}')")
+            sql.execute(f"CREATE VIEW old_{grain} AS SELECT * FROM {from_sql(old, grain)}")
         sql.register("withdrawn_arrow", pa.table({"uid": pa.array(sorted(withdrawn_series), pa.string())}))
         sql.execute("CREATE TEMP TABLE withdrawn AS SELECT * FROM withdrawn_arrow")
         sql.execute(
             "CREATE TEMP TABLE kept AS SELECT SeriesInstanceUID FROM old_series WHERE SeriesInstanceUID NOT IN (SELECT uid FROM withdrawn)"
         )
-        rows = sql.sql(
+        rows = (
             "SELECT StudyInstanceUID, i.SeriesInstanceUID, SOPInstanceUID, sha256 FROM old_instance i JOIN kept USING (SeriesInstanceUID) "
-            "JOIN old_series USING (SeriesInstanceUID)"
-        ).to_arrow_table()
-        digests = compute_digests(rows)
+            "JOIN old_series USING (SeriesInstanceUID) ORDER BY ALL"
+        )
+        digests = digest_rows(sql.sql(rows))
         sql.register("study_digests_arrow", digests.studies)
         sql.execute("CREATE TEMP TABLE study_digests AS SELECT * FROM study_digests_arrow")
         queries = {**_QUERIES, "change": _CHANGE_HEAD if is_head else _CHANGE_REISSUE}
@@ -95,14 +95,10 @@ def _write(sql: Any, grain: str, query: str, release_id: str, into: Path) -> int
     values = {"release_id": release_id} if "$release_id" in query else None
     names = [c.name for c in MANIFESTS[grain]]
     reader = sql.sql(query, params=values).to_arrow_reader(16_384)
-    return write_parquet((batch.select(names) for batch in reader), manifest_schema(grain), into / f"{grain}.parquet")
+    return write_grain((batch.select(names) for batch in reader), grain, into)
 
 
 def _remove_spill(folder: Path) -> None:
     import shutil
 
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,17 +16,18 @@ import pyarrow as pa
 
 from tasks.errors import HeldError
 from tasks.model import Verdict
-from tasks.publish.candidate import Candidate, read_table
-from tasks.publish.canonical import sha256_hex
+from tasks.publish.candidate import Candidate, fetch_table
+from tasks.publish.canonical import sha256_stream
 from tasks.publish.causes import Cause, refuse
-from tasks.publish.digests import ReleaseDigests, compute_digests, series_prefix
+from tasks.publish.digests import compute_digests
 from tasks.publish.latest import point_to_head
 from tasks.publish.log import Entry, Log, entry_bytes, entry_key, open_log, read_log
-from tasks.publish.objects import Transfer, put_objects
+from tasks.publish.manifest_files import read_grain
+from tasks.publish.objects import put_objects, random_transfers
 from tasks.publish.signing import Signer
 from tasks.publish.staging import Basis, Staged, stage_release
 from tasks.publish.store import AlreadyExistsError, Store
-from tasks.publish.suppression import without_withdrawn
+from tasks.publish.suppression import Suppression, count_withdrawn, read_suppression
 from tasks.spec import Publication
 
 _ATTEMPTS = 1000
@@ -70,17 +72,17 @@ def publish_candidate(
     """
     _check_verdict(candidate, verdict, verdicts, approval, on)
     public.probe()
-    instances = read_table(private, candidate, "instances")
-    digests = compute_digests(instances)
-    if digests.root != candidate.root:
-        raise refuse(Cause.CANDIDATE_CHANGED, f"candidate {candidate.candidate_id}", "its root cannot be recomputed")
-    log = open_log(public, signer)
-    current = log.current()
-    if current is not None and current.body["root"] == candidate.root:
-        point_to_head(public, signer, on)
-        return _release(current, changed=False)
-    _check_suppression(private, instances)
     with tempfile.TemporaryDirectory(prefix="sallyport-publish-", dir=scratch) as folder:
+        instances = fetch_table(private, candidate, "instances", Path(folder))
+        digests = compute_digests(instances)
+        if digests.root != candidate.root:
+            raise refuse(Cause.CANDIDATE_CHANGED, f"candidate {candidate.candidate_id}", "its root cannot be recomputed")
+        log = open_log(public, signer)
+        current = log.current()
+        if current is not None and current.body["root"] == candidate.root:
+            point_to_head(public, signer, on)
+            return _release(current, changed=False)
+        checked = _check_suppression(private, instances)
         basis = Basis(
             scratch=Path(folder),
             public=public,
@@ -94,20 +96,18 @@ def publish_candidate(
             publication=publication or Publication(),
             approval=approval,
         )
-
-        def stage(log: Log, release_id: str) -> Staged:
-            return _without_canaries(stage_release(basis, log, release_id), canaries)
-
         if canaries:  # staged once for this question alone: what is put on the public side, the publisher may not delete again
-            stage(log, next_release_id(log, on))
-        put_objects(private, public, _transfers(instances, digests), threads=threads)
-        return commit_release(
-            public,
-            signer,
-            on,
-            stage,
-            before_commit=lambda: _check_suppression(private, instances),
-        )
+            _without_canaries(stage_release(basis, log, next_release_id(log, on)), canaries)
+        with ThreadPoolExecutor(1, "put objects") as background:
+            # The files of the release are built while its objects go up; none of them is put before every object is there.
+            objects = background.submit(put_objects, private, public, random_transfers(instances, digests), threads=threads)
+
+            def stage(log: Log, release_id: str) -> Staged:
+                staged = _without_canaries(stage_release(basis, log, release_id), canaries)
+                objects.result()
+                return staged
+
+            return commit_release(public, signer, on, stage, check=lambda: _recheck_suppression(private, instances, checked))
 
 
 def commit_release(
@@ -116,13 +116,14 @@ def commit_release(
     on: date,
     stage: Callable[[Log, str], Staged],
     *,
-    before_commit: Callable[[], None],
+    check: Callable[[], None],
     kind: str = "release",
     fixed_id: Callable[[int], str] | None = None,
 ) -> Release:
     """Put a staged release, read it back, and commit it to the log; when another publisher was faster, stage again after theirs.
 
-    `stage(log, release_id)` builds the files in a local folder. `fixed_id(attempt)` names the release when it is not `YYYY.MM.N`.
+    `stage(log, release_id)` builds the files in a local folder; `check()` refuses before any of them is put, and right before the
+    commit. `fixed_id(attempt)` names the release when it is not `YYYY.MM.N`.
     """
     attempt = 0
     for _ in range(_ATTEMPTS):
@@ -133,12 +134,13 @@ def commit_release(
         if kind == "release" and existing is not None and existing.body["root"] == staged.body["root"]:
             point_to_head(public, signer, on)
             return _release(existing, changed=False)
+        check()
         try:
             put_release_files(public, release_id, staged.files)
         except _TakenError:
             attempt += 1
             continue
-        before_commit()
+        check()
         entry = entry_bytes(signer, log, kind, staged.body)
         won = True
         try:
@@ -166,13 +168,23 @@ def put_release_files(public: Store, release_id: str, files: dict[str, Path]) ->
         try:
             public.put(prefix + name, path, if_absent=True)
         except AlreadyExistsError:
-            if public.get(prefix + name) != path.read_bytes():
+            if _digest_of(public, prefix + name) != _digest(path):
                 raise _TakenError from None
     if {key.removeprefix(prefix) for key in public.keys(prefix)} != files.keys():
         raise _TakenError
     for name, path in files.items():
-        if sha256_hex(public.get(prefix + name)) != sha256_hex(path.read_bytes()):
+        if _digest_of(public, prefix + name) != _digest(path):
             raise refuse(Cause.UPLOAD_DAMAGED, prefix + name)
+
+
+def _digest_of(public: Store, key: str) -> str:
+    with public.open(key) as file:
+        return sha256_stream(file)[0]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return sha256_stream(file)[0]
 
 
 def _check_verdict(candidate: Candidate, verdict: Verdict, verdicts: pa.Table, approval: dict[str, str] | None, on: date) -> None:
@@ -195,32 +207,28 @@ def _check_verdict(candidate: Candidate, verdict: Verdict, verdicts: pa.Table, a
 
 def _without_canaries(staged: Staged, canaries: frozenset[str]) -> Staged:
     """Return what was staged, refused when its manifests name a canary."""
-    import pyarrow.parquet as pq
-
     if canaries:
-        named = pq.read_table(staged.files["manifests/patient.parquet"], columns=["patient_id"])["patient_id"]
+        folder = next(path.parent for name, path in staged.files.items() if name.startswith("manifests/"))
+        named = read_grain(folder, "patient", ["patient_id"])["patient_id"]
         if caught := len(canaries & set(named.to_pylist())):
             raise refuse(Cause.CANARY_REACHED, "publish", f"{caught} canaries")
     return staged
 
 
-def _check_suppression(private: Store, instances: pa.Table) -> None:
+def _check_suppression(private: Store, instances: Path) -> Suppression:
+    """Refuse a candidate of which something was withdrawn; return the list that was asked."""
     # PRIVACY: the archive still has a withdrawn patient, and a candidate may be older than the withdrawal: tests/publish/test_withdraw.py.
-    held = instances.num_rows - without_withdrawn(private, instances).num_rows
+    suppression = read_suppression(private)
+    held = count_withdrawn(suppression, instances, private)
     if held:
         raise refuse(Cause.SUPPRESSED_CONTENT, "candidate", f"{held} instances")
+    return suppression
 
 
-def _transfers(instances: pa.Table, digests: ReleaseDigests) -> list[Transfer]:
-    prefixes = {
-        uid: series_prefix(digest)
-        for uid, digest in zip(digests.series["SeriesInstanceUID"].to_pylist(), digests.series["series_digest"].to_pylist(), strict=True)
-    }
-    columns = ("quarantine_key", "SeriesInstanceUID", "SOPInstanceUID", "size_bytes", "sha256")
-    return [
-        Transfer(key, f"{prefixes[series]}{sop}.dcm", size, sha256)
-        for key, series, sop, size, sha256 in zip(*(instances[c].to_pylist() for c in columns), strict=True)
-    ]
+def _recheck_suppression(private: Store, instances: Path, checked: Suppression) -> None:
+    """Check again, unless the list is still the one that was asked before."""
+    if read_suppression(private) != checked:
+        _check_suppression(private, instances)
 
 
 def _release(entry: Entry, *, changed: bool) -> Release:

@@ -63,7 +63,7 @@ def explain(error: Exception) -> ReleaseError:
         code = code_of(error)
         cause = _BY_CODE.get(code)
         if cause is None:
-            # PRIVACY: only the server's code is shown; its message quotes keys (tests/publish/test_s3_errors.py).
+            # PRIVACY: only the server's code is shown; its message quotes keys (tests/publish/test_s3_store.py).
             safe = code if code.isalnum() and len(code) < 60 else "unknown answer"
             return refuse(Cause.STORE_UNREACHABLE, "store", safe)
         return refuse(cause, "store")

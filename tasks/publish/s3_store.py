@@ -105,8 +105,11 @@ class S3Store:
                     raise explain(error) from None
             except BotoCoreError as error:
                 raise explain(error) from None
-        if str(answer.get("ETag", "")).strip('"') != md5.hexdigest():
-            # Encrypted objects have other ETags, and some servers echo none: then the object itself is asked.
+        # The tag is the server's own MD5 of what it keeps: with it no further question is needed. Objects under KMS have other tags,
+        # and some servers echo none; those are asked for.
+        proven = str(answer.get("ETag", "")).strip('"') == md5.hexdigest()
+        encryption = self._encryption.get("ServerSideEncryption")
+        if not proven or (encryption and answer.get("ServerSideEncryption") != encryption):
             self._check_head(key, len(data))
         return True
 

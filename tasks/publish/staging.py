@@ -17,15 +17,15 @@ import pyarrow as pa
 
 from tasks.model import Verdict
 from tasks.publish.candidate import Candidate
-from tasks.publish.canonical import readable_json, sha256_hex, sha256_stream, write_parquet
+from tasks.publish.canonical import readable_json, sha256_hex, sha256_stream
 from tasks.publish.digests import ReleaseDigests
 from tasks.publish.documents import ReleaseDescription, write_documents
 from tasks.publish.log import Log
-from tasks.publish.manifest_schemas import SCHEMA_VERSION
+from tasks.publish.manifest_files import parts, read_grain
+from tasks.publish.manifest_schemas import MANIFESTS, SCHEMA_VERSION
 from tasks.publish.manifests import ReleaseFacts, write_manifests
 from tasks.publish.signing import Signer, allowed_signers, sign_dsse, sign_minisign, sign_ssh
 from tasks.publish.store import Store
-from tasks.schemas import INSTANCES
 from tasks.spec import Publication
 
 SIGNATURES = ("SHA256SUMS.sshsig", "SHA256SUMS.minisig")
@@ -49,7 +49,7 @@ class Basis:
     scratch: Path
     public: Store
     candidate: Candidate
-    instances: pa.Table
+    instances: Path  # Parquet, INSTANCES rows
     digests: ReleaseDigests
     verdict: Verdict
     verdicts: pa.Table
@@ -61,18 +61,15 @@ class Basis:
 
 def stage_release(basis: Basis, log: Log, release_id: str) -> Staged:
     """Build manifests, documents, checksums, attestations and signatures of the release that would follow the log's head."""
-    candidate, publication, scratch, instances = basis.candidate, basis.publication, basis.scratch, basis.instances
+    candidate, publication, scratch = basis.candidate, basis.publication, basis.scratch
     folder = scratch / "release"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "attestations").mkdir(parents=True)
-    source = scratch / "instances.parquet"
-    if not source.exists():
-        write_parquet(instances, INSTANCES, source)
     current = log.current()
     previous = fetch_manifests(basis.public, current.release_id, scratch / "previous") if current else None
     policy_id = f"{candidate.policy_name}@{candidate.policy_sha256[:16]}"
     facts = ReleaseFacts(candidate.dataset, release_id, publication.access_tier, publication.license_spdx, policy_id)
-    write_manifests(source, basis.digests, facts, folder / "manifests", previous=previous)
+    write_manifests(basis.instances, basis.digests, facts, folder / "manifests", previous=previous)
     gates = summarize_verdicts(basis.verdicts)
     about = ReleaseDescription(
         dataset=candidate.dataset,
@@ -84,7 +81,7 @@ def stage_release(basis: Basis, log: Log, release_id: str) -> Staged:
         policy_name=candidate.policy_name,
         policy_sha256=candidate.policy_sha256,
         policy=candidate.policy,
-        option_codes=_option_codes(instances),
+        option_codes=_option_codes(basis.instances),
         publication=publication,
         gates=gates,
         previous_release_id=current.release_id if current else "",
@@ -146,7 +143,7 @@ def finish_release(
 def summarize_verdicts(verdicts: pa.Table) -> list[dict[str, Any]]:
     """Count verdicts per gate, unit, threshold and outcome; measures are shown for the release as a whole only, never for one unit.
 
-    # PRIVACY: a per-patient measure in a permanent signed file could not be withdrawn: tests/publish/test_release.py.
+    # PRIVACY: a per-patient measure in a permanent signed file could not be withdrawn: tests/publish/test_release_protocol.py.
     """
     groups: Counter[tuple[str, ...]] = Counter()
     units: Counter[tuple[str, ...]] = Counter()
@@ -160,19 +157,24 @@ def summarize_verdicts(verdicts: pa.Table) -> list[dict[str, Any]]:
 
 
 def fetch_manifests(public: Store, release_id: str, into: Path) -> Path:
-    """Copy a release's manifests from the store into a local folder and return it."""
-    into.mkdir(parents=True, exist_ok=True)
-    for grain in ("patient", "study", "series", "instance", "change"):
-        with public.open(f"releases/{release_id}/manifests/{grain}.parquet") as source, (into / f"{grain}.parquet").open("wb") as target:
+    """Copy a release's manifests from the store into a local folder and return it; KeyError when a grain is missing."""
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
+    for key in public.keys(f"releases/{release_id}/manifests/"):
+        with public.open(key) as source, (into / key.rsplit("/", 1)[-1]).open("wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
+    missing = [grain for grain in MANIFESTS if not parts(into, grain)]
+    if missing:
+        raise KeyError(missing[0])
     return into
 
 
 def count_changes(manifests: Path) -> dict[str, int]:
     """Count the rows of the change manifest by kind."""
-    import pyarrow.parquet as pq
+    import pyarrow.compute as pc
 
-    return dict(sorted(Counter(pq.read_table(manifests / "change.parquet", columns=["change"])["change"].to_pylist()).items()))
+    counted = pc.value_counts(read_grain(manifests, "change", ["change"])["change"])
+    return dict(sorted((row["values"], row["counts"]) for row in counted.to_pylist()))
 
 
 def _statement(about: ReleaseDescription, predicate_type: str, predicate: dict[str, Any]) -> dict[str, Any]:
@@ -205,10 +207,14 @@ def _release_json(folder: Path, about: ReleaseDescription, bound: dict[str, Any]
     }
 
 
-def _option_codes(instances: pa.Table) -> tuple[str, ...]:
+def _option_codes(instances: Path) -> tuple[str, ...]:
     import pyarrow.compute as pc
+    import pyarrow.parquet as pq
 
-    return tuple(sorted(v for v in pc.list_flatten(instances["deid_option_codes"]).unique().to_pylist() if v))
+    found: set[str] = set()
+    for batch in pq.ParquetFile(instances).iter_batches(columns=["deid_option_codes"]):
+        found.update(v for v in pc.unique(pc.list_flatten(batch["deid_option_codes"])).to_pylist() if v)
+    return tuple(sorted(found))
 
 
 def _digest(path: Path) -> str:

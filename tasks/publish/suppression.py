@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -84,6 +85,17 @@ class Suppression:
 def without_withdrawn(private: Store, instances: pa.Table) -> pa.Table:
     """Return the INSTANCES rows that may be published: those of which nothing was withdrawn."""
     return instances.filter(pc.invert(read_suppression(private).held_rows(instances, private)))
+
+
+def count_withdrawn(suppression: Suppression, instances: Path, private: Store) -> int:
+    """Count the INSTANCES rows of a Parquet file of which something was withdrawn, in bounded memory."""
+    import pyarrow.parquet as pq
+
+    if not suppression.digests:
+        return 0
+    names = ["study_key", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
+    batches = pq.ParquetFile(instances).iter_batches(columns=names)
+    return sum(pc.sum(suppression.held_rows(pa.table(batch), private)).as_py() or 0 for batch in batches)
 
 
 def read_suppression(private: Store) -> Suppression:

@@ -29,6 +29,11 @@ def tombstone_key(number: int) -> str:
     return f"tombstones/{number:08d}.json"
 
 
+def number_of(key: str) -> int:
+    """Return the number of a tombstone by its key."""
+    return int(key.rsplit("/", 1)[-1].removesuffix(".json"))
+
+
 def read_withdrawn(public: Store, log: Log, add: Callable[[Cause, str, str], None]) -> Withdrawn:
     """Read every tombstone that the log commits; a damaged or missing one is reported through `add`."""
     studies: set[str] = set()

@@ -16,6 +16,7 @@ from tasks.errors import ReleaseError
 from tasks.publish.canonical import sha256_hex, sha256_stream
 from tasks.publish.causes import CAUSES, Cause, refuse
 from tasks.publish.log import Entry, Log
+from tasks.publish.manifest_files import listed_parts
 from tasks.publish.manifest_schemas import MANIFESTS
 from tasks.publish.signing import PublicKey, open_dsse, verify_minisign, verify_ssh
 from tasks.publish.staging import APPROVAL_PREDICATE, GATES_PREDICATE, SIGNATURES
@@ -38,8 +39,10 @@ class ReleaseFiles:
     def copy_manifests(self, into: Path) -> Path:
         """Copy the manifests into a folder, refused unless their bytes are the listed ones."""
         for grain in MANIFESTS:
-            name = f"manifests/{grain}.parquet"
-            target = into / f"{grain}.parquet"
+            if not listed_parts(self.sums, grain):
+                raise refuse(Cause.FILE_MISSING, f"{self.prefix}manifests/{grain}.parquet")
+        for name in (name for grain in MANIFESTS for name in listed_parts(self.sums, grain)):
+            target = into / name.rsplit("/", 1)[-1]
             try:
                 with self.public.open(self.prefix + name) as source, target.open("wb") as copy:
                     while chunk := source.read(1 << 20):

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks.publish.causes import Cause
-from tasks.publish.digests import VERSION_ID_LENGTH, compute_digests
+from tasks.publish.digests import VERSION_ID_LENGTH, digest_rows
 from tasks.publish.log import Entry
+from tasks.publish.manifest_files import from_sql, parts, quoted
 from tasks.publish.manifest_schemas import KEYS, MANIFESTS, schema_differs
 
 Add = Callable[[Cause, str, str], None]
@@ -41,21 +42,22 @@ def check_manifests(folder: Path, entry: Entry, withdrawn: frozenset[str], add: 
 
     usable = True
     for grain in MANIFESTS:
-        try:
-            difference = schema_differs(pq.read_schema(folder / f"{grain}.parquet"), grain)
-        except Exception:  # not Parquet at all; the reader's text could quote the file
-            difference = "not Parquet"
-        if difference:
-            add(Cause.SCHEMA_CHANGED, f"manifests/{grain}.parquet", difference)
-            usable = False
+        for path in parts(folder, grain):
+            try:
+                difference = schema_differs(pq.read_schema(path), grain)
+            except Exception:  # not Parquet at all; the reader's text could quote the file
+                difference = "not Parquet"
+            if difference:
+                add(Cause.SCHEMA_CHANGED, f"manifests/{path.name}", difference)
+                usable = False
     if not usable:
         return
     with duckdb.connect() as sql:
         sql.execute(
-            f"SET memory_limit='1GB'; SET threads=2; SET enable_progress_bar=false; SET temp_directory='{_quoted(folder / '.spill')}'"
+            f"SET memory_limit='1GB'; SET threads=2; SET enable_progress_bar=false; SET temp_directory='{quoted(folder / '.spill')}'"
         )
         for grain in MANIFESTS:
-            sql.execute(f"CREATE VIEW {grain} AS SELECT * FROM read_parquet('{_quoted(folder / f'{grain}.parquet')}')")
+            sql.execute(f"CREATE VIEW {grain} AS SELECT * FROM {from_sql(folder, grain)}")
         _check_keys(sql, add)
         _check_references(sql, add)
         _check_counts(sql, entry, add)
@@ -136,10 +138,11 @@ def _check_withdrawn(sql: Any, withdrawn: frozenset[str], add: Add) -> None:
 
 
 def _check_digests(sql: Any, entry: Entry, add: Add) -> None:
-    rows = sql.sql(
-        "SELECT StudyInstanceUID, i.SeriesInstanceUID, SOPInstanceUID, sha256 FROM instance i JOIN series USING (SeriesInstanceUID)"
-    ).to_arrow_table()
-    digests = compute_digests(rows)
+    rows = (
+        "SELECT StudyInstanceUID, i.SeriesInstanceUID, SOPInstanceUID, sha256 FROM instance i JOIN series USING (SeriesInstanceUID) "
+        "ORDER BY ALL"
+    )
+    digests = digest_rows(sql.sql(rows))
     sql.register("computed_series", digests.series)
     sql.register("computed_study", digests.studies)
     for grain, key in (("series", "SeriesInstanceUID"), ("study", "StudyInstanceUID")):
@@ -157,7 +160,3 @@ def _check_digests(sql: Any, entry: Entry, add: Add) -> None:
 
 def _one(sql: Any, query: str, values: dict[str, str] | None = None) -> int:
     return int(sql.execute(query, values).fetchall()[0][0])
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -19,6 +19,7 @@ from tasks.publish.causes import Cause, refuse
 from tasks.publish.latest import point_to_head
 from tasks.publish.ledger import write_notices
 from tasks.publish.log import Entry, append, open_log
+from tasks.publish.manifest_files import parts, read_grain
 from tasks.publish.private_purge import purge_private
 from tasks.publish.purge import Proof, purge
 from tasks.publish.reissue import reissue_without
@@ -27,8 +28,9 @@ from tasks.publish.signing import Signer
 from tasks.publish.staging import fetch_manifests
 from tasks.publish.store import AlreadyExistsError, Store
 from tasks.publish.suppression import suppress
-from tasks.publish.tombstones import read_withdrawn, tombstone_key
+from tasks.publish.tombstones import number_of, read_withdrawn, tombstone_key
 from tasks.publish.verify_files import ROW_LEVEL
+from tasks.publish.withdrawal_plan import Plan, finish_plan, keep_plan, unfinished_plan
 from tasks.publish.withdrawal_scope import Asked, Scope, find_scope
 
 _ROUNDS = 10
@@ -46,6 +48,7 @@ class Withdrawal:
     proofs: tuple[Proof, ...]
     recipients: tuple[str, ...]
     suppressed: int
+    found: bool = True  # False: nothing here was ever made from it
 
 
 def withdraw(
@@ -70,21 +73,29 @@ def withdraw(
     audit.record(private, "withdrawal_asked", suppressed=len(scope.suppressed), studies=len(scope.studies), series=len(scope.series))
     say("suppressed")
     replaced: list[tuple[str, str, bool]] = []
-    rows = _Rows()
+    rows = unfinished_plan(private)
+    unfinished: frozenset[str] = frozenset()
     if public.size("keys.json") is not None:
         _replace_releases(private, public, signer, on, scope, rows, replaced)
+        unfinished = _stop_publishers(public, signer, on)
+        if unfinished:
+            # One of them may have committed just before it was stopped.
+            _replace_releases(private, public, signer, on, scope, rows, replaced)
     say("releases replaced")
-    proofs = _purge_everywhere(public, replicas, signer, rows, scope)
+    keep_plan(private, rows)
+    proofs = _purge_everywhere(public, replicas, signer, rows, scope, unfinished)
     removed = purge_private(private, scope, rows.series)
     say("purged and proved")
     audit.record(private, "withdrawal_purged", versions=sum(p.versions for p in proofs), private_objects=removed, left=0)
-    tombstone, touched = _publish_tombstone(public, signer, on, rows, scope)
+    tombstone, touched = _publish_tombstone(public, signer, on, rows)
+    finish_plan(private, rows, tombstone)
     recipients = write_notices(private, tombstone, touched, on) if tombstone else []
     if tombstone:
         audit.record(private, "withdrawal_done", tombstone=tombstone, releases=len(touched), recipients=len(recipients))
+    if public.size("keys.json") is not None:
         point_to_head(public, signer, on)
     return Withdrawal(
-        new_release_id=next((new for _, new, head in replaced if head), ""),
+        new_release_id=next((new for _, new, head in reversed(replaced) if head), ""),
         reissued=tuple((old, new) for old, new, head in replaced if not head),
         tombstone=tombstone,
         series=len(rows.series),
@@ -92,21 +103,27 @@ def withdraw(
         proofs=tuple(proofs),
         recipients=tuple(recipients),
         suppressed=len(scope.suppressed),
+        found=bool(scope.study_keys or rows.series),
     )
 
 
-class _Rows:
-    """Released identifiers of everything withdrawn that a release held."""
+def _stop_publishers(public: Store, signer: Signer, on: date) -> frozenset[str]:
+    """Make every publisher that is at work start again, and so ask the suppression list again; return the ids that they held.
 
-    def __init__(self) -> None:
-        self.studies: set[str] = set()
-        self.series: set[str] = set()
-        self.versions: set[str] = set()
-        self.instances: set[str] = set()
+    A publisher that asked the list before it was written has put all its files by then and commits next: an entry of our own takes its
+    place in the log. Nothing is appended when nobody is at work. # PRIVACY: tests/publish/test_withdraw_races.py.
+    """
+    for _ in range(_ROUNDS):
+        held = {key.split("/", 2)[1] for key in public.keys("releases/")}
+        log = open_log(public, signer)
+        unfinished = frozenset(held - {e.release_id for e in log.releases()})
+        if not unfinished or append(public, signer, log, "barrier", {"on": on.isoformat()}):
+            return unfinished
+    raise refuse(Cause.OBJECT_CONFLICT, "log", "does not hold still")
 
 
 def _replace_releases(
-    private: Store, public: Store, signer: Signer, on: date, scope: Scope, rows: _Rows, replaced: list[tuple[str, str, bool]]
+    private: Store, public: Store, signer: Signer, on: date, scope: Scope, rows: Plan, replaced: list[tuple[str, str, bool]]
 ) -> None:
     """Replace every release that holds something of the scope; looks again until none is left, as publishers may be at work."""
     for _ in range(_ROUNDS):
@@ -129,7 +146,7 @@ def _replace_releases(
                     signer,
                     on,
                     lambda log_, id_: reissue_without(Path(folder), public, signer, on, log_, entry, withdrawn, id_, is_head=head),  # noqa: B023
-                    before_commit=lambda: None,
+                    check=lambda: None,
                     kind="release" if head else "reissue",
                     fixed_id=None if head else lambda attempt: f"{base}+r{reissues + 1 + attempt}",  # noqa: B023
                 )
@@ -138,7 +155,7 @@ def _replace_releases(
     raise refuse(Cause.WITHDRAWAL_UNPROVEN, "withdraw", "publishers keep releasing it")
 
 
-def _affected_series(public: Store, entry: Entry, scope: Scope, rows: _Rows) -> bool:
+def _affected_series(public: Store, entry: Entry, scope: Scope, rows: Plan) -> bool:
     """Add what this release holds of the scope to `rows`; say whether it holds anything."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -150,7 +167,7 @@ def _affected_series(public: Store, entry: Entry, scope: Scope, rows: _Rows) -> 
         except KeyError:
             return False
         columns = ["patient_id", "StudyInstanceUID", "SeriesInstanceUID", "series_version_id"]
-        series = pq.read_table(manifests / "series.parquet", columns=columns)
+        series = read_grain(manifests, "series", columns)
         hit = pc.or_(
             pc.is_in(series["patient_id"], value_set=pa.array(sorted(scope.patients), pa.string())),
             pc.or_(
@@ -166,22 +183,26 @@ def _affected_series(public: Store, entry: Entry, scope: Scope, rows: _Rows) -> 
         rows.studies |= set(found["StudyInstanceUID"].to_pylist()) - set(left["StudyInstanceUID"].to_pylist())
         rows.series |= set(uids.to_pylist())
         rows.versions |= set(found["series_version_id"].to_pylist())
-        instance = pq.read_table(manifests / "instance.parquet", columns=["SeriesInstanceUID", "SOPInstanceUID"])
-        rows.instances |= set(instance.filter(pc.is_in(instance["SeriesInstanceUID"], value_set=uids))["SOPInstanceUID"].to_pylist())
+        for path in parts(manifests, "instance"):
+            for batch in pq.ParquetFile(path).iter_batches(columns=["SeriesInstanceUID", "SOPInstanceUID"]):
+                mine = batch.filter(pc.is_in(batch["SeriesInstanceUID"], value_set=uids))
+                rows.instances |= set(mine["SOPInstanceUID"].to_pylist())
     return True
 
 
-def _collect_from_superseded(public: Store, entries: list[Entry], scope: Scope, rows: _Rows) -> None:
+def _collect_from_superseded(public: Store, entries: list[Entry], scope: Scope, rows: Plan) -> None:
     """A killed withdrawal may have replaced releases whose rows are still there: they say what is to be purged."""
     for entry in entries:
         _affected_series(public, entry, scope, rows)
 
 
-def _purge_everywhere(public: Store, replicas: Sequence[Store], signer: Signer, rows: _Rows, scope: Scope) -> list[Proof]:
+def _purge_everywhere(
+    public: Store, replicas: Sequence[Store], signer: Signer, rows: Plan, scope: Scope, unfinished: frozenset[str]
+) -> list[Proof]:
+    """Purge withdrawn objects, and the rows of releases that were replaced or that no publisher will finish (`unfinished`)."""
     instances = rows.instances | scope.instances
     log = open_log(public, signer) if public.size("keys.json") is not None else None
-    superseded = set(log.superseded()) if log else set()
-    committed = {e.release_id for e in log.releases()} if log else set()
+    dead = set(log.superseded()) | unfinished if log else set()
     proofs = []
     for store in (public, *replicas):
         keys = set()
@@ -191,24 +212,25 @@ def _purge_everywhere(public: Store, replicas: Sequence[Store], signer: Signer, 
                 keys.add(version.key)
         for version in store.versions("releases/"):
             _, release_id, name = version.key.split("/", 2)
-            if (release_id in superseded and name.startswith(ROW_LEVEL)) or release_id not in committed:
-                keys.add(version.key)  # rows of replaced releases, and whatever unfinished runs left
+            if release_id in dead and name.startswith(ROW_LEVEL):
+                keys.add(version.key)
         proofs.append(purge(store, keys))
     return proofs
 
 
-def _publish_tombstone(public: Store, signer: Signer, on: date, rows: _Rows, scope: Scope) -> tuple[str, list[str]]:
+def _publish_tombstone(public: Store, signer: Signer, on: date, rows: Plan) -> tuple[str, list[str]]:
     """Publish one tombstone for everything not yet recorded, and commit it; ("", []) when there is nothing new."""
     if public.size("keys.json") is None:
         return "", []
-    for _ in range(_ROUNDS):
+    skip = 0
+    for _ in range(_ROUNDS * 10):
         log = open_log(public, signer)
         known = read_withdrawn(public, log, lambda *_: None)
         series = sorted(rows.series - known.series)
         if not series:
             return "", []
         studies = sorted(rows.studies - known.studies)
-        number = 1 + sum(e.kind == "withdrawal" for e in log.entries)
+        number = 1 + skip + max((number_of(str(e.body["tombstone"])) for e in log.entries if e.kind == "withdrawal"), default=0)
         touched = sorted(log.superseded())
         body: dict[str, Any] = {
             "number": number,
@@ -225,11 +247,11 @@ def _publish_tombstone(public: Store, signer: Signer, on: date, rows: _Rows, sco
             public.put(key, data, if_absent=True)
         except AlreadyExistsError:
             if public.get(key) != data:
-                # An unfinished withdrawal of something else holds this number: nothing commits it, so it can go.
-                purge(public, [key])
+                skip += 1  # another withdrawal, at work or killed, holds this number
                 continue
         counts = {"studies": len(studies), "series": len(series), "instances": len(rows.instances)}
         entry = {"on": on.isoformat(), "tombstone": key, "tombstone_sha256": sha256_hex(data), "counts": counts}
         if append(public, signer, log, "withdrawal", entry):
             return key, touched
+        skip = 0
     raise refuse(Cause.OBJECT_CONFLICT, "withdraw", "the log does not hold still")

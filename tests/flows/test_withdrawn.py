@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pydicom
@@ -12,6 +14,7 @@ from pydicom.uid import generate_uid
 from flows import release
 from tasks import private
 from tasks.model import Reason, Status
+from tasks.publish.folder_store import FolderStore
 from tasks.publish.signing import open_signer
 from tasks.publish.store import open_store
 from tasks.publish.verify import verify
@@ -20,6 +23,8 @@ from tasks.publish.withdrawal_scope import Asked
 from tasks.sample import PATIENTS
 from tasks.sample.objects import ct_series, uid
 from tasks.spec import read_spec
+from tasks.study_job import process_study
+from tests.flows import plain
 from tests.flows.sallyport import sallyport
 
 
@@ -51,11 +56,42 @@ def add_study(archive: Path, patient: int, study: int, series: tuple[int, ...] =
 
 
 @pytest.fixture
-def night(write_spec, tmp_path, run_here):
+def night(write_spec, tmp_path, run_here, monkeypatch):
+    """One run of the flow in this process; what each role writes must be what its policy allows."""
     archive = tmp_path / "archive"
     archive.mkdir()
     spec = read_spec(write_spec(archive))
-    return archive, lambda: run_here(spec)
+    role = ["publisher"]
+
+    def as_worker(*arguments):
+        role[0] = "worker"
+        try:
+            return process_study(*arguments)
+        finally:
+            role[0] = "publisher"
+
+    monkeypatch.setattr(plain, "process_study", as_worker)
+    written: set[tuple[str, str, str, str]] = set()
+    for name, action in (("put", "s3:PutObject"), ("delete", "s3:DeleteObject")):
+        original = getattr(FolderStore, name)
+
+        def recorded(self, key, *arguments, _original=original, _action=action, **options):
+            written.add((role[0], self.root.name, _action, key))
+            return _original(self, key, *arguments, **options)
+
+        monkeypatch.setattr(FolderStore, name, recorded)
+
+    def run():
+        role[0] = "publisher"
+        done = run_here(spec)
+        role[0] = "withdrawer"  # whatever a test does between two runs
+        return done
+
+    yield archive, run
+    roles = runpy.run_path(str(Path(__file__).resolve().parents[2] / "infra/policies/make.py"))["ROLES"]
+    for who, side, action, key in written:
+        allowed = [p for actions, patterns in roles[who].get(side, ()) if action in actions for p in patterns]
+        assert any(fnmatch(key, pattern) for pattern in allowed), (who, side, action, key)
 
 
 def receipts(session) -> dict:

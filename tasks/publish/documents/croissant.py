@@ -7,7 +7,8 @@ from typing import Any
 
 from tasks.publish.canonical import readable_json, sha256_stream
 from tasks.publish.documents import ReleaseDescription
-from tasks.publish.manifest_schemas import KEYS, MANIFESTS
+from tasks.publish.manifest_files import parts
+from tasks.publish.manifest_schemas import KEYS, MANIFESTS, Column
 
 _TYPES = {
     "text": "sc:Text",
@@ -71,22 +72,15 @@ _CONTEXT: dict[str, Any] = {
 def write(folder: Path, about: ReleaseDescription) -> None:
     """Write `croissant.json`; the folder holds `manifests/`."""
     facts = about.publication
-    files, records = [], []
+    files: list[dict[str, Any]] = []
+    records = []
     for grain, columns in MANIFESTS.items():
-        path = folder / "manifests" / f"{grain}.parquet"
-        with path.open("rb") as file:
-            digest, size = sha256_stream(file)
-        files.append(
-            {
-                "@type": "cr:FileObject",
-                "@id": f"{grain}.parquet",
-                "name": f"{grain}.parquet",
-                "contentUrl": f"manifests/{grain}.parquet",
-                "contentSize": f"{size} B",
-                "encodingFormat": "application/x-parquet",
-                "sha256": digest,
-            }
-        )
+        described_files = [_file_object(path) for path in parts(folder / "manifests", grain)]
+        source = {"fileObject": {"@id": described_files[0]["@id"]}}
+        if len(described_files) > 1:
+            described_files.append(_file_set(grain, described_files))
+            source = {"fileSet": {"@id": f"{grain}-files"}}
+        files += described_files
         records.append(
             {
                 "@type": "cr:RecordSet",
@@ -94,7 +88,7 @@ def write(folder: Path, about: ReleaseDescription) -> None:
                 "name": grain,
                 "description": f"One row per {', '.join(KEYS[grain])}",
                 "key": [{"@id": f"{grain}/{name}"} for name in KEYS[grain]],
-                "field": [_field(grain, c.name, c.kind, c.about) for c in columns],
+                "field": [_field(grain, c, source) for c in columns],
             }
         )
     described = {
@@ -117,17 +111,43 @@ def write(folder: Path, about: ReleaseDescription) -> None:
     (folder / "croissant.json").write_bytes(readable_json(described))
 
 
-def _field(grain: str, name: str, kind: str, text: str) -> dict[str, Any]:
+def _file_object(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest, size = sha256_stream(file)
+    return {
+        "@type": "cr:FileObject",
+        "@id": path.name,
+        "name": path.name,
+        "contentUrl": f"manifests/{path.name}",
+        "contentSize": f"{size} B",
+        "encodingFormat": "application/x-parquet",
+        "sha256": digest,
+    }
+
+
+def _file_set(grain: str, files: list[dict[str, Any]]) -> dict[str, Any]:
+    """The parts of a manifest that is kept in several files, as one thing to read."""
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"{grain}-files",
+        "name": f"{grain}-files",
+        "containedIn": [{"@id": file["@id"]} for file in files],
+        "encodingFormat": "application/x-parquet",
+        "includes": f"{grain}-*.parquet",
+    }
+
+
+def _field(grain: str, column: Column, source: dict[str, Any]) -> dict[str, Any]:
     field: dict[str, Any] = {
         "@type": "cr:Field",
-        "@id": f"{grain}/{name}",
-        "name": name,
-        "description": text,
-        "dataType": _TYPES[kind],
-        "source": {"fileObject": {"@id": f"{grain}.parquet"}, "extract": {"column": name}},
+        "@id": f"{grain}/{column.name}",
+        "name": column.name,
+        "description": column.about,
+        "dataType": _TYPES[column.kind],
+        "source": {**source, "extract": {"column": column.name}},
     }
-    if kind == "texts":
+    if column.kind == "texts":
         field["repeated"] = True
-    if (target := _REFERENCES.get((grain, name))) is not None:
+    if (target := _REFERENCES.get((grain, column.name))) is not None:
         field["references"] = {"field": {"@id": f"{target[0]}/{target[1]}"}}
     return field

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tasks.publish.manifest_files import parts
+
 
 def write(folder: Path) -> None:
     """Write the commands; run them with the dataset's S3 URL in place of `$DATASET`: `envsubst < all.txt | s5cmd run`."""
@@ -14,8 +16,8 @@ def write(folder: Path) -> None:
 
     (folder / "s5cmd").mkdir(exist_ok=True)
     with (folder / "s5cmd" / "all.txt").open("w", encoding="utf-8") as out:
-        reader = pq.ParquetFile(folder / "manifests" / "series.parquet")
-        for batch in reader.iter_batches(columns=["patient_id", "StudyInstanceUID", "SeriesInstanceUID", "s3_prefix"]):
-            for row in batch.to_pylist():
-                place = f"{row['patient_id']}/{row['StudyInstanceUID']}/{row['SeriesInstanceUID']}/"
-                out.write(f"cp ${{DATASET}}/{row['s3_prefix']}* {place}\n")
+        for path in parts(folder / "manifests", "series"):
+            for batch in pq.ParquetFile(path).iter_batches(columns=["patient_id", "StudyInstanceUID", "SeriesInstanceUID", "s3_prefix"]):
+                for row in batch.to_pylist():
+                    place = f"{row['patient_id']}/{row['StudyInstanceUID']}/{row['SeriesInstanceUID']}/"
+                    out.write(f"cp ${{DATASET}}/{row['s3_prefix']}* {place}\n")

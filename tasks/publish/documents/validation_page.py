@@ -12,6 +12,7 @@ from typing import Any
 from tasks.policy.gates import GatePolicy
 from tasks.publish.canonical import readable_json
 from tasks.publish.documents import ReleaseDescription
+from tasks.publish.manifest_files import from_sql
 from tasks.risk.cells import protect_cells
 
 WITHHELD = "withheld"
@@ -59,9 +60,10 @@ def _distributions(manifests: Path, least: int) -> dict[str, dict[str, int | str
     with duckdb.connect() as sql:
         sql.execute("SET threads=1; SET enable_progress_bar=false")
         for title, grain, expression in _DISTRIBUTIONS:
-            path = str(manifests / f"{grain}.parquet").replace("'", "''")
             people = "count(DISTINCT patient_id)" if grain != "patient" else "count(*)"
-            query = f"SELECT {expression} AS k, count(*) AS n, {people} AS p FROM read_parquet('{path}') GROUP BY 1 ORDER BY n DESC, k"
+            query = (
+                f"SELECT {expression} AS k, count(*) AS n, {people} AS p FROM {from_sql(manifests, grain)} GROUP BY 1 ORDER BY n DESC, k"
+            )
             rows = sql.execute(query).fetchall()
             # PRIVACY: no count of too few people is shown, and none can be had by subtraction (K10): tests/publish/test_documents.py.
             shown = protect_cells({str(k): p for k, _, p in rows}, least)
