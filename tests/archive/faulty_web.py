@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ class FaultyWeb:
     headers: list[dict[str, str]] = field(default_factory=list)
     page: int = 1000
     ignores_offset: bool = False
+    scheme: str = "http"
     stall_seconds: float = 3
     on_retrieval: Callable[[], None] = lambda: None
 
@@ -42,7 +44,7 @@ class FaultyWeb:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/dicom-web"
+        return f"{self.scheme}://127.0.0.1:{self.port}/dicom-web"
 
 
 def _json(ds: Dataset, tags: list[int], **more: object) -> dict[str, object]:
@@ -51,7 +53,9 @@ def _json(ds: Dataset, tags: list[int], **more: object) -> dict[str, object]:
 
 
 @contextmanager
-def running(web: FaultyWeb) -> Iterator[FaultyWeb]:
+def running(web: FaultyWeb, tls: ssl.SSLContext | None = None) -> Iterator[FaultyWeb]:
+    """Run the server on a free port, or again on the port that it had."""
+
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             pass
@@ -132,6 +136,9 @@ def running(web: FaultyWeb) -> Iterator[FaultyWeb]:
 
     server = ThreadingHTTPServer(("127.0.0.1", web.port), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        web.scheme = "https"
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     web.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
