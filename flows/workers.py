@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.alone import process_alone
+from flows.clusters import slurm_cluster
 from tasks.errors import ReleaseError
 from tasks.model import Reason, Receipt, StudyRef
 from tasks.process import failed_receipt
@@ -20,6 +21,7 @@ from tasks.spec import Workers
 from tasks.study_job import Job, process_study, start_worker, work_id
 
 _SUBMITTED_AT_ONCE = 500
+_QUEUE_SECONDS = 3600  # how long a cluster's queue may let us wait for the first worker
 
 
 @contextmanager
@@ -32,6 +34,11 @@ def connect(workers: Workers, scratch: Path) -> Iterator[Any]:
     logging.getLogger("distributed").setLevel(logging.ERROR)
     if workers.scheduler:
         with _client_of(workers.scheduler) as client:
+            yield client
+        return
+    if workers.cluster != "local":
+        with slurm_cluster(workers, workers.cluster, scratch) as cluster, Client(cluster, timeout="60s") as client:
+            client.wait_for_workers(1, timeout=_QUEUE_SECONDS)
             yield client
         return
     settings = {

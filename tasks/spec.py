@@ -83,9 +83,21 @@ class Publication(Section):
     access_tier: Literal["open", "registered", "controlled"] = "open"
 
 
+class Slurm(Section):
+    """Workers as jobs of a SLURM cluster, over mutual TLS; needs `sallyport[slurm]`, and the private side mounted on every node."""
+
+    kind: Literal["slurm"] = "slurm"
+    queue: str | None = Field(None, pattern=r"^[\w.-]+$", description="Partition")
+    account: str | None = Field(None, pattern=r"^[\w.-]+$")
+    walltime: str = Field(
+        "12:00:00", pattern=r"^(\d+-)?\d{1,2}:\d{2}:\d{2}$", description="A job that ends takes its study along; it is run again"
+    )
+    interface: str | None = Field(None, pattern=r"^[\w.-]+$", description="Network interface that the nodes reach us by: ib0")
+
+
 class Workers(Section):
     n: int = Field(2, ge=1, le=256, title="Workers")
-    cluster: Literal["local"] = "local"
+    cluster: Literal["local"] | Slurm = "local"
     scheduler: str | None = Field(
         None, pattern=r"^(tls|tcp|inproc)://", description="An existing Dask scheduler; tls:// outside one machine"
     )

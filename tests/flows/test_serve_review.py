@@ -10,20 +10,24 @@ import pytest
 
 from tasks.publish.store import open_store
 from tasks.publish.verify import verify
+from tests.archive.small_studies import small_files
 from tests.flows.prefect_server import Served, served
 
 pytestmark = [pytest.mark.servers, pytest.mark.exhaustive]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, small_archive: Path) -> Iterator[Served]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("review")
+    (folder / "archive").mkdir()
+    for number, data in enumerate(small_files(range(6))):
+        (folder / "archive" / str(number)).write_bytes(data)
     key = folder / "secret.key"
     key.write_text(bytes(range(32)).hex())
     key.chmod(0o600)
     spec = folder / "spec.yaml"
     spec.write_text(
-        f"dataset: reviewed\narchive: {{kind: folder, path: {small_archive}}}\nprivate: {(folder / 'private').as_uri()}\n"
+        f"dataset: reviewed\narchive: {{kind: folder, path: {folder / 'archive'}}}\nprivate: {(folder / 'private').as_uri()}\n"
         f"public: {(folder / 'public').as_uri()}\nsecret: {{file: {key}}}\ngates: {{k: 1}}\nworkers: {{n: 1}}\napproval: {{reviewers: 1}}\n"
     )
     with served(folder, spec, SALLYPORT_OPERATOR="night shift") as server:
@@ -66,6 +70,7 @@ def test_a_person_starts_reviews_and_approves_a_release_in_the_browser(server: S
 
     digest = read_judged(private, candidate).verdict.candidate_root[:12]
     page.goto(f"{server.url}/runs/flow-run/{run['id']}")
+    page.get_by_role("button", name="Resume").wait_for(timeout=60_000)
     page.screenshot(path=shots / "2-suspended.png")
     page.get_by_role("button", name="Resume").click()
     page.get_by_text("Your name").first.wait_for(timeout=30_000)
