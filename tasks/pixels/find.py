@@ -29,6 +29,7 @@ _KNOWN = 0.7  # of the middle of a box of the reader's detector lies in boxes of
 _READ = 16  # lines of one frame that are read, to prove them and for the patient's own values
 _INKED, _LEAST_INKED = 0.4, 20  # probability from which a pixel counts as ink; pixels of it that say anything about its value
 _LEADING, _ABOVE = 0.15, 8.0  # share of one value among the ink, and how many times as often as the values next to it (anatomy: 5)
+_COMMON = 0.05  # of the frame: a value this frequent is no ink's
 _SURE = 0.9
 _SHORT_SIDE = 736  # to which small frames are enlarged for the reader's detector
 
@@ -73,7 +74,11 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
         maps = ink_maps(values, grey, drawn)
         for box in lines_of(maps, doubt):
             value = None if drawn is None else _value_of(box, values, maps.ink)
-            found.append((box, False) if value is None else (lengthened(box, values == value), max(box.sides) >= 2 * min(box.sides)))
+            same = values == value
+            if value is None or same.mean() > _COMMON:  # air cut off at zero has one value too
+                found.append((box, False))
+            else:
+                found.append((lengthened(box, same), max(box.sides) >= 2 * min(box.sides)))
     return found
 
 
