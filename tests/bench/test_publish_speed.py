@@ -19,4 +19,4 @@ def test_manifests_are_written_in_bounded_memory_and_queried_at_once():
 
 
 def test_full_verification_reads_objects_at_four_fifths_of_sha256sum_or_better():
-    assert verify_rate(60)["objects_only_ratio"] >= 0.8
+    assert verify_rate(200)["objects_only_ratio"] >= 0.8
