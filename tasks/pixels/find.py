@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tasks.pixels.boxes import Points, TextBox, crop, detect
+from tasks.pixels.contrast import stands_out
 from tasks.pixels.decode import Frame
 from tasks.pixels.engine import Reading, TextEngine
 from tasks.pixels.ink import ink_mask
@@ -53,14 +54,15 @@ def find_text(
         return []
     lifted = lift(frame, plain)
     seen = detect(lifted, engine, _SHORT_SIDE) if by_both else []
-    lines = [(box, is_exact or _is_clear(box) or _is_seen(box, seen)) for box, is_exact in _drawn_lines(frame, plain, layout, lossy, doubt)]
+    lines = [(box, is_proven or _is_seen(box, seen)) for box, is_proven in _drawn_lines(frame, plain, layout, lossy, doubt)]
     found = _proven(lines, lifted, engine, doubt)
     others = [(corners, score) for corners, score in seen if not _is_known(corners, found)]
     return [*found, *_believed(lifted, others, engine, doubt)]
 
 
 def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, doubt: float) -> list[tuple[TextBox, bool]]:
-    """Return the boxes of the ink network, each with whether its ink has one exact value, which anatomy never has.
+    """Return the boxes of the ink network, each with whether they prove themselves: by ink of one exact value, which anatomy never has,
+    or by a long line of which the network is sure and which stands out from what lies around it.
 
     An index into a palette is looked at twice: as the colour that it stands for, and as a number, because two indices may share a colour.
     """
@@ -76,9 +78,10 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
             value = None if drawn is None else _value_of(box, values, maps.ink)
             same = values == value
             if value is None or same.mean() > _COMMON:  # air cut off at zero has one value too
-                found.append((box, False))
+                found.append((box, _is_clear(box) and stands_out(box, grey, maps.ink)))
             else:
-                found.append((lengthened(box, same), max(box.sides) >= 2 * min(box.sides)))
+                longer = lengthened(box, same)
+                found.append((longer, max(box.sides) >= 2 * min(box.sides) or (_is_clear(longer) and stands_out(box, grey, maps.ink))))
     return found
 
 
@@ -107,7 +110,7 @@ def _is_long(box: TextBox) -> bool:
 
 
 def _is_clear(box: TextBox) -> bool:
-    """Tell whether the network alone is to be believed: sure of a long line."""
+    """Tell whether the network is sure of a long line."""
     return box.score >= _SURE and max(box.sides) >= max(2.5 * min(box.sides), 30.0)
 
 

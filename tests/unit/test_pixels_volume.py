@@ -28,6 +28,12 @@ def test_a_clean_volume_passes_untouched():
     assert {(o.reason, o.examined, o.blanked_regions) for o in outcomes} == {(None, True, 0)}
 
 
+def test_the_noise_of_air_cut_off_at_zero_is_no_text():
+    slices = [np.clip(s.astype(int) - 24, 0, None).astype(np.uint16) for s in _volume(8, 256, 256)]
+    outcomes = clean_text(_instances(slices), POLICY)
+    assert [o.blanked_regions for o in outcomes] == [0] * 8
+
+
 @pytest.mark.parametrize("value", [4000, 1100])
 def test_text_in_one_slice_of_many_is_blanked_there(value):
     slices = _volume()
