@@ -51,7 +51,7 @@ def software_version() -> str:
     try:
         return version("sallyport")
     except PackageNotFoundError:  # run from a checkout without installing
-        return "0.1.0"
+        return "0+checkout"
 
 
 def rules_id(rules: Rules) -> str:
