@@ -85,9 +85,9 @@ def assemble(session: Session, receipts: Sequence[Receipt]) -> tuple[Candidate |
 
     None when nothing is left to release.
     """
-    birds = canary_keys(session.rules.secret)
-    everybody, findings = _tables_of(session, [r for r in receipts if r.study_key not in birds])
-    escaped, _ = _tables_of(session, [r for r in receipts if r.study_key in birds])
+    canary_studies = canary_keys(session.rules.secret)
+    everybody, findings = _tables_of(session, [r for r in receipts if r.study_key not in canary_studies])
+    escaped, _ = _tables_of(session, [r for r in receipts if r.study_key in canary_studies])
     released = pa.array(sorted(r.study_key for r in receipts if r.status is Status.RELEASED), pa.string())
     table = pa.concat_tables([everybody, escaped])  # a canary that no gate holds goes along, and stops the publication
     of_released = pc.is_in(table["study_key"], value_set=released)

@@ -76,7 +76,7 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     known, withdrawn = settled.known, list(settled.receipts.values())
     done, todo = split_known(session, settled.refs, known)
     canaries = canary_refs(session.rules.policy.gates.canaries, session.rules.secret)
-    caught, to_catch = split_known(session, canaries, known)
+    canaries_done, canaries_todo = split_known(session, canaries, known)
     log.info("%d studies asked for, %d unchanged, %d withdrawn, %d to do", len(asked), len(done), len(withdrawn), len(todo))
     if settled.left_in_quarantine:
         log.warning("%d withdrawn studies came back into quarantine; withdraw them once more to purge them", settled.left_in_quarantine)
@@ -86,28 +86,28 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
         return replace(counted, to_pull=len(todo), foreseen=foreseen)
     check_pull(session, len(todo))
     fresh: list[Receipt] = []
-    todo = [*todo, *to_catch]
+    todo = [*todo, *canaries_todo]
     if todo:
         with workers.connect(session.spec.workers, session.scratch) as client:
             workers.check_engines(client)
             for start in range(0, len(todo), _SHARD):
                 fresh += stages["process"](session, client, todo[start : start + _SHARD], start, len(todo))
-    singing = [r for r in (*caught, *fresh) if r.study_key in canary_keys(session.rules.secret)]
-    fresh = [r for r in fresh if r not in singing]
+    of_canaries = [r for r in (*canaries_done, *fresh) if r.study_key in canary_keys(session.rules.secret)]
+    fresh = [r for r in fresh if r not in of_canaries]
     receipts = stages["compare"](session, asked, reconcile(asked, [*withdrawn, *done, *fresh]))
     kept = keep_standing(session, fresh, known)
     standing = [kept.get(r.study_key, r) for r in receipts]
-    private.put_receipts_index(session.private, {**known, **{r.study_key: r for r in (*standing, *singing)}}.values())
+    private.put_receipts_index(session.private, {**known, **{r.study_key: r for r in (*standing, *of_canaries)}}.values())
     artifacts.receipts_table(receipts)
     if kept:
         log.warning("%d studies failed that were released before; they stay as they were until they can be done again", len(kept))
     absent = still_released(session, asked, known, whole_cohort=study_keys is None)
     if absent and study_keys is None:
         log.warning("%d released studies are no longer in the archive; they stay in the release until they are withdrawn", len(absent))
-    everything = [*standing, *absent, *singing]
+    everything = [*standing, *absent, *of_canaries]
     candidate, suppressed = stages["assemble"](session, everything)
     summary = summarise(
-        session.run_id, asked, receipts, pulled=len(todo) - len(to_catch), suppressed_patients=suppressed, absent=len(absent)
+        session.run_id, asked, receipts, pulled=len(todo) - len(canaries_todo), suppressed_patients=suppressed, absent=len(absent)
     )
     if candidate is None:
         return summary.held("nothing_to_release")
@@ -120,8 +120,8 @@ def _run(session: Session, study_keys: list[str] | None, dry_run: bool) -> Relea
     window = session.spec.schedule.publish_window if session.spec.schedule else "always"
     if opens := closed_until(session.public, candidate.root, window, today()):
         return summary.held(f"C1: the next {window} window opens on {opens.isoformat()}", candidate_id=candidate.candidate_id)
-    birds = canary_patients(session.private, canaries)
-    published = stages["publish"](session, candidate, decided.verdict, verdicts, decided.approval, birds)
+    canary_patient_ids = canary_patients(session.private, canaries)
+    published = stages["publish"](session, candidate, decided.verdict, verdicts, decided.approval, canary_patient_ids)
     keep_levels(session, candidate)
     stages["verify"](session)
     return summary.published(candidate.candidate_id, published.release_id, changed=published.changed)
