@@ -13,7 +13,7 @@ import pytest
 from tasks.consistency.copies import LEDGER, measure_copies, pixel_digest
 from tasks.consistency.likeness import alike_across, small_picture
 from tasks.policy import load_policy
-from tasks.prove.kinds import CANDIDATE_DEFECTS
+from tasks.prove.kinds import CANDIDATE_DEFECTS, NOT_PROMISED
 from tasks.prove.run import prove
 from tasks.prove.specimens import Specimen, make_specimens
 from tasks.prove.tables import is_out_of_bounds
@@ -73,5 +73,6 @@ def test_likeness_needs_no_luck_with_odd_images() -> None:
 @pytest.mark.slow
 def test_everything_is_proven_at_once() -> None:
     proofs = list(prove(POLICY, 12, pixels=2))
-    assert {p.outcome for p in proofs} <= {"met", "too few"}
+    assert {p.outcome for p in proofs if p.target != NOT_PROMISED} <= {"met", "too few"}
+    assert {p.gate for p in proofs if p.target == NOT_PROMISED} == {"I5"}  # advisory: an edited scan is not always implausible
     assert {"T1", "T1x", "T2", "T3", "T4", "T5", "T6", "T7", "T10", "K1", "K7", "I4", "P1", "C2"} <= {p.gate for p in proofs}
