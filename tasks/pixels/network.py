@@ -105,7 +105,7 @@ def _spans(length: int) -> list[tuple[int, int, int, int]]:
     """Return (start, stop, first, last) of overlapping tiles over one side; first to last is the part that each answers for."""
     if length <= _TILE + _OVERLAP:
         return [(0, length, 0, length)]
-    starts = [*range(0, length - _TILE, _TILE - 2 * _OVERLAP), (length - _TILE) // 2 * 2]
+    starts = [*range(0, length - _TILE, _TILE - 2 * _OVERLAP), (length - _TILE + 1) // 2 * 2]  # even: tiles are folded in pairs
     spans = []
     for number, start in enumerate(starts):
         stop = min(start + _TILE, length)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tasks.pixels import network
 from tasks.pixels.ink import ink_mask
 from tasks.pixels.network import InkMaps, ink_maps
 from tasks.pixels.regions import lines_of
@@ -55,6 +56,21 @@ def test_lines_rings_and_scales_in_one_value_are_no_text():
     for y in range(20, 240, 12):
         values[y, 230:240] = 250
     assert lines_of(_maps(values)) == []
+
+
+@pytest.mark.parametrize("rows", [1, 7, 864, 865, 866, 867, 1537, 1663])
+def test_frames_of_any_side_are_seen_whole(rows):
+    """A frame with an odd side of several tiles once could not be examined at all."""
+    maps = _maps(noise(rows, 33))
+    assert maps.ink.shape == maps.line.shape == (-(-rows // 2), 17)
+
+
+def test_tiles_answer_for_every_pixel_once_and_can_be_folded():
+    for length in range(1, 3200):
+        spans = network._spans(length)
+        assert [0, *(last for *_, last in spans)] == [*(first for _, _, first, _ in spans), length]
+        assert all(start % 2 == first % 2 == 0 and start <= first < last <= stop <= length for start, stop, first, last in spans)
+        assert all(stop == length or stop % 2 == 0 for _, stop, _, _ in spans)
 
 
 def test_a_line_over_the_border_of_two_tiles_is_one_box():
