@@ -1,6 +1,7 @@
-"""Did defacing change what lies deep in a head (U5)? Everything more than 25 mm below the skin, the brain above all.
+"""Did defacing change what lies deep in a head (U5)? Everything more than 25 mm below the skin; in CT, of that what bone encloses.
 
-The depth is measured in the source's own voxels, with no template and without the defacer's brain mask: that is what is judged.
+The floor of the nose and the mouth lie deep too, and may change; where the skull can be seen, it tells the brain from them. The depth
+is measured in the source's own voxels, with no template and without the defacer's brain mask: that is what is judged.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ DEEP_MM = 25.0
 LARGEST_SHARE = 0.005
 _GRID_MM = 4.0
 _CT_SKIN_HU, _MR_SKIN = -300.0, 0.12  # share of the bright tissue
+_BONE_HU = 250.0  # of cells that hold a skull and what is beside it
 _FEWEST_FRAMES, _FEWEST_CELLS = 8, 100
 
 
@@ -63,7 +65,18 @@ def _depth_and_change(stack: Stack, written: Mapping[Path, Path], is_ct: bool) -
     body = np.stack([ndimage.binary_fill_holes(level) for level in ndimage.binary_closing(body, iterations=2) | body])
     size_mm = [float(np.linalg.norm(first.to_patient[:3, axis])) * n for axis, n in zip((1, 0), cell, strict=True)]
     depth = ndimage.distance_transform_edt(body, sampling=(step, *size_mm))[1:-1, 1:-1, 1:-1]
-    return depth > DEEP_MM, np.stack(different)
+    deep = depth > DEEP_MM
+    enclosed = deep & _inside_bone(values) if is_ct else deep
+    return enclosed if enclosed.sum() >= _FEWEST_CELLS else deep, np.stack(different)
+
+
+def _inside_bone(values: Values) -> Values:
+    """Return what closed bone surrounds, level by level; an opened skull, or one below the field of view, surrounds nothing."""
+    from scipy import ndimage
+
+    bone = np.pad(values > _BONE_HU, ((0, 0), (3, 3), (3, 3)))
+    closed = [ndimage.binary_closing(level, iterations=3) for level in bone]
+    return np.stack([ndimage.binary_fill_holes(level) & ~level for level in closed])[:, 3:-3, 3:-3]
 
 
 def _apart(stack: Stack) -> tuple[list[Frame], float]:
