@@ -20,6 +20,7 @@ MOMENTS = 10
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # a dozen whole runs: seven minutes of a busy machine
 def test_a_killed_run_is_simply_run_again(write_spec: Callable[..., Path], tmp_path: Path) -> None:
     archive = make_archive(tmp_path / "archive", PATIENTS[1:3]).folder
     spec = write_spec(archive, workers=2)
