@@ -118,8 +118,9 @@ def _clean_series(
     for path, text, face in zip(written, texts, faces, strict=True):
         deidentify.write_object(deidentify.declare(face.instance, text, face, context), path)
     texts, faces = _look_again(written, texts, faces, plan, policy, context)
-    for path in written if spoil else ():
-        spoil(path)  # type: ignore[misc]  # asked for
+    if spoil is not None:
+        for path in written:
+            spoil(path)
     deep = _deep_stage(sources, written, faces)
     for source, path, text, face in zip(sources, written, texts, faces, strict=True):
         leftovers, reason = _scan_stage(source, path, text, face, identity, pairs, policy)

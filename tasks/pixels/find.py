@@ -105,10 +105,6 @@ def _value_of(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) -
     return int(found[first]) if leads else None
 
 
-def _is_long(box: TextBox) -> bool:
-    return max(box.sides) >= 1.8 * min(box.sides)
-
-
 def _is_clear(box: TextBox) -> bool:
     """Tell whether the network is sure of a long line."""
     return box.score >= _SURE and max(box.sides) >= max(2.5 * min(box.sides), 30.0)

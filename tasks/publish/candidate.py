@@ -9,7 +9,6 @@ import io
 import json
 import shutil
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,23 +123,6 @@ def fetch_table(private: Store, candidate: Candidate, name: str, into: Path) -> 
     if pq.read_schema(path).names != _SCHEMAS[name].names:
         raise refuse(Cause.CANDIDATE_CHANGED, where, f"{name} has other columns")
     return path
-
-
-def recompute_root(private: Store, candidate: Candidate, *, threads: int = 4) -> str:
-    """Return the root digest of the candidate's bytes as they are on the private store now, reading every object."""
-    instances = read_table(private, candidate, "instances")
-
-    def read(key: str) -> str:
-        try:
-            with private.open(key) as file:
-                return sha256_stream(file)[0]
-        except KeyError:
-            return "absent"
-
-    with ThreadPoolExecutor(threads) as pool:
-        digests = list(pool.map(read, instances["quarantine_key"].to_pylist()))
-    column = instances.schema.get_field_index("sha256")
-    return compute_digests(instances.set_column(column, INSTANCES.field("sha256"), pa.array(digests, pa.string()))).root
 
 
 def _check_rows(instances: pa.Table) -> None:

@@ -6,7 +6,6 @@ Needs only read access, works offline on a copy. The checks of manifests and obj
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from tasks.errors import ReleaseError
-from tasks.publish.canonical import sha256_hex
 from tasks.publish.causes import CAUSES, Cause, refuse
 from tasks.publish.latest import read_latest
 from tasks.publish.log import Entry, Log, read_log
@@ -222,16 +220,3 @@ def _head_seq(public: Store) -> int:
         return read_log(public).seq
     except ReleaseError:
         return -1
-
-
-def release_summary(public: Store, entry: Entry) -> dict[str, object]:
-    """Return release.json of a committed release, refused when it is not the one that the log committed."""
-    where = f"releases/{entry.release_id}/release.json"
-    try:
-        data = public.get(where)
-    except KeyError:
-        raise refuse(Cause.FILE_MISSING, where) from None
-    if sha256_hex(data) != entry.body["release_json_sha256"]:
-        raise refuse(Cause.RELEASE_JSON_CHANGED, where)
-    summary: dict[str, object] = json.loads(data)
-    return summary
