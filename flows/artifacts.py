@@ -53,3 +53,9 @@ def verdict_table(verdict: Verdict, verdicts: pa.Table) -> None:
     ][:200]
     title = "approved" if verdict.approved else "held: " + ", ".join(verdict.reasons)
     create_table_artifact(rows or [{"gate": "all", "verdict": "pass"}], key="verdict", description=title)
+
+
+def verdict_that_stands(decided_at: str) -> None:
+    """Show that nothing was judged in this run, since when the last verdict stands, and why."""
+    rows = [{"gate": "all", "verdict": f"not judged again: nothing changed since {decided_at[:16]} UTC"}]
+    create_table_artifact(rows, key="verdict", description="the last verdict stands")

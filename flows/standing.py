@@ -1,6 +1,6 @@
 """What stays in a release though tonight's run has nothing new of it: studies that left the archive, and studies that failed.
 
-Which studies are new is decided in `flows/release.py`; withdrawals are in `flows/withdrawn.py`.
+Which studies are new is decided in `flows/studies.py`; withdrawals are in `flows/withdrawn.py`.
 """
 
 from __future__ import annotations

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.model import Receipt, Status, StudyRef
+
+if TYPE_CHECKING:
+    from tasks.grounds import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class ReleaseSummary:
     hold_reasons: tuple[str, ...] = ()
     release_id: str = ""
     changed: bool = False  # False: the public side already held exactly this
+    stands_since: str = ""  # set when nothing differs from what the last outcome rests on: its time (UTC); nothing was judged again
 
     @property
     def failed_instances(self) -> int:
@@ -49,6 +53,18 @@ class ReleaseSummary:
     def published(self, candidate_id: str, release_id: str, *, changed: bool) -> ReleaseSummary:
         return replace(self, approved=True, candidate_id=candidate_id, release_id=release_id, changed=changed)
 
+    def standing(self, outcome: Outcome) -> ReleaseSummary:
+        """Return this run's counts with the outcome that stands."""
+        return replace(
+            self,
+            suppressed_patients=outcome.suppressed_patients,
+            candidate_id=outcome.candidate_id,
+            approved=outcome.approved,
+            hold_reasons=outcome.hold_reasons,
+            release_id=outcome.release_id,
+            stands_since=outcome.decided_at,
+        )
+
     def sentence(self) -> str:
         """Return the summary in one line."""
         counts = ", ".join(f"{n} {status}" for status, n in sorted(self.objects_by_status.items())) or "nothing"
@@ -58,6 +74,8 @@ class ReleaseSummary:
             end = f"release {self.release_id}" + ("" if self.changed else " (unchanged)")
         else:
             end = "held: " + ", ".join(self.hold_reasons)
+        if self.stands_since:
+            end = end.removesuffix(" (unchanged)") + f"; nothing changed since {self.stands_since[:10]}, so it was not judged again"
         return f"{self.studies} studies ({self.pulled} pulled), {self.objects} objects: {counts}; {end}"
 
     def to_json(self) -> dict[str, Any]:

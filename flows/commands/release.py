@@ -45,9 +45,9 @@ def run_release(spec: Spec, studies: list[str] | None, *, dry_run: bool, quiet: 
 
     vault = open_store(spec.private).local_path("vault")
     prepare_prefect(vault / "prefect" if vault else None, verbose=verbose)
-    from flows.release import observer
     from flows.release import release as release_flow
     from flows.session import check_disk, open_secret
+    from flows.studies import observer
     from tasks.archive import study_key
     from tasks.errors import ReleaseError
 
@@ -63,7 +63,10 @@ def run_release(spec: Spec, studies: list[str] | None, *, dry_run: bool, quiet: 
         except ReleaseError:
             raise
         except Exception as error:  # PRIVACY: Prefect's messages hold parameters
-            raise ReleaseError("prefect", f"stopped by {type(error).__name__}", "check its disk and server, then run it again") from None
+            late = isinstance(error, RuntimeError) and "Timed out" in str(error)
+            what = "its server did not start in time" if late else f"stopped by {type(error).__name__}"
+            remedy = "run it again when the machine is less busy" if late else "check its disk and server, then run it again"
+            raise ReleaseError("prefect", what, f"{remedy}; nothing is lost") from None
         finally:
             observer.reset(token)
     result: Any = state.result(raise_on_failure=False)

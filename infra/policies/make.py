@@ -46,6 +46,7 @@ ROLES: dict[str, dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]]
                     "vault/generalisation.json",
                     "vault/second_pulls.json",
                     "vault/read_again.json",
+                    "vault/outcome.json",
                 ),
             ),
             (("s3:PutObject", "s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion"), ("vault/probe-*",)),

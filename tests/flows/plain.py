@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from flows import artifacts, release, workers
+from flows import artifacts, release, studies, unchanged, workers
 from flows.session import Session, open_session
 from flows.summary import ReleaseSummary
 from tasks.spec import Spec
@@ -29,9 +29,11 @@ def run_plainly(spec: Spec, judge: Callable[..., Any] | None = None) -> tuple[Se
         stages["judge"] = judge
     with (
         patch.object(release, "_stages", lambda: stages),
-        patch.object(release, "get_run_logger", lambda: logging.getLogger("night")),
+        patch.object(studies, "get_run_logger", lambda: logging.getLogger("night")),
+        patch.object(unchanged, "get_run_logger", lambda: logging.getLogger("night")),
         patch.object(artifacts, "receipts_table", lambda *_: None),
         patch.object(artifacts, "verdict_table", lambda *_: None),
+        patch.object(artifacts, "verdict_that_stands", lambda *_: None),
         patch.object(workers, "connect", _nobody),
         patch.object(workers, "check_engines", lambda _: None),
         open_session(spec) as session,

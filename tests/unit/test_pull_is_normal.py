@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows.release import check_pull
+from flows.studies import check_pull
 from tasks.errors import HeldError
 from tasks.model import InstanceOutcome, Status, StudyRef
 from tasks.policy import load_policy
