@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import typer
@@ -62,9 +63,11 @@ def _root() -> None:
 
 
 def main() -> None:
-    """Run the command line; a ReleaseError becomes one readable line and its documented exit code."""
+    """Run the command line; a ReleaseError becomes one readable line and its documented exit code, and with --json also JSON."""
     try:
         app()
     except ReleaseError as error:
+        if "--json" in sys.argv:
+            sys.stdout.write(json.dumps({"error": str(error), "exit_code": error.exit_code}) + "\n")
         sys.stderr.write(f"sallyport: {error}\n")
         sys.exit(error.exit_code)

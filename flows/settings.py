@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 _DEFAULTS = {
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # 20 s is not enough on a busy machine
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "900",  # 10 s of work: two minutes were not enough on a machine at load 20
+    "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # SQLite: a writer waits for another instead of failing
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_CLI_PROMPT": "false",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -57,7 +58,8 @@ def judge_interpreter() -> Path | None:
 def detect_faces(pictures: Sequence[Image], crops: Sequence[Crop] = ()) -> Detections | None:
     """Run every detector over the pictures and the recogniser over the crops.
 
-    None when the detectors are absent, time out or fail: then nothing was assessed.
+    None when the detectors are absent or fail: then nothing was assessed. Raises TimeoutError when the machine is too slow for them,
+    and MemoryError when it ended them: the study fails and is done again, since a held one would stay held for ever.
     """
     interpreter = judge_interpreter()
     if interpreter is None or not pictures:
@@ -81,7 +83,13 @@ def detect_faces(pictures: Sequence[Image], crops: Sequence[Crop] = ()) -> Detec
         described = answer["embeddings"]
         embeddings = None if described is None else tuple(np.array(one, dtype=np.float64) for one in described)
         versions = {str(name): str(version) for name, version in answer["versions"].items()}
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+    except subprocess.TimeoutExpired:
+        raise TimeoutError("the face judge was not done in time") from None
+    except subprocess.CalledProcessError as error:
+        if error.returncode == -signal.SIGKILL:  # nobody but the kernel, out of memory, or an operator
+            raise MemoryError("the face judge was killed") from None
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     if any(len(hits) != len(pictures) for hits in fired.values()) or (embeddings is not None and len(embeddings) != len(crops)):
         return None

@@ -14,7 +14,7 @@ import numpy as np
 
 from tasks.deface.body import Mask
 from tasks.deface.decision import Decision
-from tasks.deface.detectors import Detections, Embedding, detect_faces
+from tasks.deface.detectors import Detections, Embedding, detect_faces, judge_interpreter
 from tasks.deface.evidence import sample
 from tasks.deface.geometry import Matrix, Stack, read_geometry
 from tasks.deface.head import face_volume
@@ -72,13 +72,15 @@ def judge_stack(view: View, written: Stack, head: Matrix, claimed: str) -> Judge
     box = _face_box()
     seen = detect_faces(pictures, [(first + n, *box) for first in (0, split) for n in range(len(levels))])
     if seen is None:
-        return Judgement(None, relief, None, None, None, None, None)
+        # PRIVACY: installed detectors that give no answer prove nothing; absent ones are said in a finding (test_face_replace.py).
+        unheard = Reason.FACE_NOT_EXAMINED if judge_interpreter() is not None else None
+        return Judgement(unheard, relief, None, None, None, None, None)
     counts = [_specific(seen, part) for part in (slice(0, split), slice(split, second), slice(second, third), slice(third, None))]
     short = sum(seen.fired["mediapipe_short_range"][split:second])
     anyhow = seen.count(slice(0, split))
     reason = Reason.FACE_LEFT if counts[1] else None
     if reason is None and claimed == "defaced" and not anyhow and before.relief.in_view >= WHOLE_FACE and view.sight is Sight.HEAD:
-        reason = Reason.FACE_NOT_ASSESSABLE  # PRIVACY: detectors that were blind before prove nothing after (test_face_judge.py)
+        reason = Reason.FACE_NOT_ASSESSABLE  # PRIVACY: detectors that were blind before prove nothing after (test_face_replace.py)
     faces = None if seen.embeddings is None else (seen.embeddings[: len(levels)], seen.embeddings[len(levels) :])
     distance = _distance(seen, faces)
     if reason is None and claimed == "defaced" and distance is not None and distance < RECOGNISED:

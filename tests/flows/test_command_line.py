@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,19 @@ def test_a_worker_imports_neither_prefect_nor_great_expectations() -> None:
 def test_a_missing_spec_is_wrong_usage(tmp_path: Path) -> None:
     done = sallyport("release", tmp_path / "none.yaml")
     assert (done.code, "spec" in done.err) == (2, True)
+
+
+def test_a_run_that_is_stopped_says_why_as_json_too(tmp_path: Path) -> None:
+    done = sallyport("release", tmp_path / "none.yaml", "--json")
+    assert (done.data["exit_code"], done.data["error"] in done.err) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_machine_too_slow_for_prefects_server_is_told_so(tmp_path: Path, write_spec: Callable[..., Path]) -> None:
+    (tmp_path / "archive").mkdir()
+    late = sallyport("release", write_spec(tmp_path / "archive"), "--json", PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="1")
+    assert (late.code, late.data["exit_code"]) == (1, 1)
+    assert "did not start in time" in late.data["error"]
 
 
 def test_a_missing_source_is_wrong_usage(tmp_path: Path) -> None:

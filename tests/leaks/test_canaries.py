@@ -31,12 +31,13 @@ def test_the_sweep_finds_every_canary_in_the_source(planted: tuple[Path, list[Ca
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)  # a minute of work, which takes ten on a machine that others use too
 def test_no_channel_of_a_release_holds_a_canary(
     planted: tuple[Path, list[Canary]], write_spec: Callable[..., Path], tmp_path: Path
 ) -> None:
     folder, canaries = planted
-    ran = sallyport("release", write_spec(folder), "--json", "--verbose")
-    assert ran.data["objects_by_status"] == {"released": 10}, ran.out
+    ran = sallyport("release", write_spec(folder), "--json", "--verbose", timeout=2300)
+    assert ran.data.get("objects_by_status") == {"released": 10}, (ran.code, ran.out)
     log = tmp_path / "screen.log"
     log.write_text(ran.out + ran.err)
     work = tmp_path / "work"

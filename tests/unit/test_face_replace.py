@@ -104,6 +104,13 @@ def test_the_judge_confirms_by_relief_and_says_that_detectors_did_not_look(bare,
     assert {"F0.detectors-not-run"} == {f.rule for o in judged for f in o.findings}
 
 
+def test_installed_detectors_that_give_no_answer_withdraw_the_claim(bare, tmp_path, monkeypatch):
+    *_, plan, _instances, outcomes, _ = bare
+    monkeypatch.setenv("SALLYPORT_FACE_JUDGE", "/bin/false")
+    judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
+    assert {("not assessable", Reason.FACE_NOT_EXAMINED)} == {(o.verdict, o.reason) for o in judged}
+
+
 def test_the_judge_withdraws_the_claim_when_the_face_is_still_there(bare, tmp_path):
     *_, plan, instances, outcomes, _ = bare
     untouched = [replace(o, instance=i) for o, i in zip(outcomes, instances, strict=True)]
