@@ -14,11 +14,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlparse
 
+from flows.checkup_engines import engines, face_judge
+from flows.checkup_results import Doubt, Finding, Trouble
 from flows.local_server import LEASES_ON_DISK
 from tasks.archive_spec import DicomwebArchive, DimseArchive, FolderArchive
 from tasks.errors import ReleaseError
@@ -29,24 +30,6 @@ GIB = 1 << 30
 _FREE_GIB = 20
 _CLOCK_SECONDS = 60
 _CERTIFICATE_DAYS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found. `level` is ok, warning (a run would work) or failure (it would not)."""
-
-    check: str
-    level: str
-    message: str
-    remedy: str = ""
-
-
-class Trouble(Exception):  # noqa: N818 - a result, not an error of ours
-    """Raised by a check: a run would not work."""
-
-
-class Doubt(Exception):  # noqa: N818
-    """Raised by a check: a run would work, and somebody should look."""
 
 
 Check = Callable[[Spec], str]
@@ -161,17 +144,6 @@ def _check_folder(store: Store, name: str) -> None:
         raise Trouble(f"the {name} side cannot be written", "give the folder to the account that runs Sallyport")
     if name == "private" and existing == folder.parent and existing.stat().st_mode & 0o077:
         raise Doubt("the private side is open to other accounts", f"run: chmod 700 {existing}")
-
-
-def _engines(spec: Spec) -> str:
-    from tasks import pixels
-
-    start = getattr(pixels, "start_engine", None)
-    if start is not None:
-        start()
-    import SimpleITK
-
-    return f"text engine started; face engine SimpleITK {SimpleITK.Version_VersionString()}"
 
 
 def _machine(spec: Spec) -> str:
@@ -312,7 +284,8 @@ CHECKS: dict[str, Check] = {
     "TLS": _tls,
     "stores": _stores,
     "machine": _machine,
-    "engines": _engines,
+    "engines": engines,
+    "face judge": face_judge,
     "workers": _workers,
     "Prefect server": _prefect,
     "schedule": _schedule,

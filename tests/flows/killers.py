@@ -44,3 +44,13 @@ def needs_too_much_memory(ref: StudyRef, job: Job) -> Receipt:
     """Ask for more memory than a worker has."""
     bytearray(8 << 30)
     return _receipt(ref, job)
+
+
+def warnings_of_a_slow_disk() -> list[str]:
+    """Which of two warnings a worker would show: Dask's about its scratch directory, and any other."""
+    import warnings
+
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.warn("Creating scratch directories is taking a surprisingly long time. (1.23s)", stacklevel=1)
+        warnings.warn("something else", stacklevel=1)
+    return [str(w.message) for w in shown]

@@ -11,13 +11,15 @@ from flows.checkup import CHECKS, examine
 from tasks.spec import Spec, read_spec
 from tests.flows.sallyport import sallyport
 
-QUICK = [name for name in CHECKS if name != "engines"]
+SLOW = ("engines", "face judge")
+FACE_JUDGE = CHECKS["face judge"]
 
 
 @pytest.fixture
 def spec(small_archive: Path, write_spec: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Spec:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    monkeypatch.setitem(CHECKS, "engines", lambda _: "not in this test")
+    for name in SLOW:
+        monkeypatch.setitem(CHECKS, name, lambda _: "not in this test")
     return read_spec(write_spec(small_archive))
 
 
@@ -135,3 +137,27 @@ def test_a_server_that_forgets_who_holds_a_dataset_is_noticed(spec: Spec, monkey
 def test_workers_that_may_use_more_memory_than_there_is_are_a_doubt(spec: Spec) -> None:
     workers = {"n": 256, "memory_limit": "64GiB"}
     assert levels(Spec.model_validate({**spec.model_dump(mode="json"), "workers": workers}))["machine"] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "level", "said"),
+    [("off", "warning", "not installed"), ("/nowhere", "warning", "not installed"), ("/bin/false", "failure", "does not work")],
+)
+def test_the_face_judge_is_asked_whether_it_works(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch, interpreter: str, level: str, said: str
+) -> None:
+    monkeypatch.setitem(CHECKS, "face judge", FACE_JUDGE)
+    monkeypatch.setenv("SALLYPORT_FACE_JUDGE", interpreter)
+    found = next(finding for finding in examine(spec) if finding.check == "face judge")
+    assert (found.level, said in found.message, bool(found.remedy)) == (level, True, True)
+
+
+@pytest.mark.slow
+def test_an_installed_face_judge_tells_its_versions(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.deface.detectors import judge_interpreter
+
+    if judge_interpreter() is None:
+        pytest.skip("the face judge is not installed (infra/judge/install.sh)")
+    monkeypatch.setitem(CHECKS, "face judge", FACE_JUDGE)
+    found = next(finding for finding in examine(spec) if finding.check == "face judge")
+    assert (found.level, "mediapipe" in found.message, "dlib" in found.message) == ("ok", True, True)

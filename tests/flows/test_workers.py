@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from flows import workers
 from flows.alone import process_alone
+from tasks.errors import ReleaseError
 from tasks.model import Reason, Receipt, Status, StudyRef
 from tasks.policy import load_policy
 from tasks.process import Rules
@@ -72,3 +74,12 @@ def test_no_answer_is_a_failure(client: Any, job: Job, monkeypatch: pytest.Monke
 def test_a_suspect_that_needs_more_memory_than_a_worker_has_is_told_apart(job: Job) -> None:
     assert process_alone(killers.needs_too_much_memory, REFS[0], job, 2 << 30) is None
     assert process_alone(killers.dies_of_the_seventh, REFS[0], job, 2 << 30) is not None
+
+
+def test_a_slow_disk_is_no_news_to_whoever_reads_the_log(client: Any, tmp_path: Path) -> None:
+    assert set(map(tuple, client.run(killers.warnings_of_a_slow_disk).values())) == {("something else",)}
+    with warnings.catch_warnings():  # Dask's nannies live in our own process
+        warnings.simplefilter("always")
+        with pytest.raises(ReleaseError), workers.connect(Workers(scheduler="tls://127.0.0.1:9"), tmp_path):
+            pass
+        assert killers.warnings_of_a_slow_disk() == ["something else"]
