@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +25,8 @@ _UNFINISHED = ".put-"
 class FolderStore:
     """A store in a local folder: files written beside their place, fsynced, then linked or renamed into it."""
 
+    together = 16  # each costs an open file while the others are written
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self.url = root.as_uri()
@@ -36,24 +38,55 @@ class FolderStore:
         return self.root.joinpath(*parts)
 
     def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> None:
-        path = self._path(key)
-        if if_absent and path.exists():
-            raise AlreadyExistsError(key)
-        temporary = path.parent / f"{_UNFINISHED}{secrets.token_hex(8)}"
+        if if_absent:
+            if self.put_all([(key, data)]):
+                raise AlreadyExistsError(key)
+            return
+        path = str(self._path(key))
+        folder = os.path.dirname(path)
+        temporary = _beside(folder)
         try:
-            _make_folder(path.parent, self.root)
-            _write_file(temporary, data)
-            if if_absent:
-                path.hardlink_to(temporary)
-            else:
-                temporary.replace(path)
-            _fsync_folder(path.parent)
-        except FileExistsError:
-            raise AlreadyExistsError(key) from None
+            folders = _make_folder(folder) | {folder}
+            _fsync_and_close(_write_file(temporary, data))
+            Path(temporary).replace(path)
+            _fsync_folders(folders)
         except OSError as error:
             raise _explained(error) from None
         finally:
-            temporary.unlink(missing_ok=True)
+            _forget(temporary)
+
+    def put_all(self, items: Sequence[tuple[str, bytes | Path]]) -> set[str]:
+        taken: set[str] = set()
+        folders: set[str] = set()  # whose entries are to be made durable
+        written: list[tuple[str, str, str]] = []
+        unsynced: list[int] = []
+        try:
+            for key, data in items:
+                path = str(self._path(key))
+                if os.path.lexists(path):
+                    taken.add(key)
+                    continue
+                folder = os.path.dirname(path)
+                folders |= _make_folder(folder)
+                temporary = _beside(folder)
+                written.append((temporary, path, key))
+                unsynced.append(_write_file(temporary, data))
+            while unsynced:  # every file is whole on the disk before one of them has its name
+                _fsync_and_close(unsynced.pop())
+            for temporary, path, key in written:
+                try:
+                    os.link(temporary, path)
+                except FileExistsError:
+                    taken.add(key)
+            _fsync_folders(folders | {os.path.dirname(path) for _, path, _ in written})
+        except OSError as error:
+            raise _explained(error) from None
+        finally:
+            for descriptor in unsynced:
+                os.close(descriptor)
+            for temporary, _, _ in written:
+                _forget(temporary)
+        return taken
 
     def get(self, key: str) -> bytes:
         with self.open(key) as file:
@@ -103,7 +136,7 @@ class FolderStore:
         return self._path(key)
 
     def replace(self, key: str, data: bytes, expected: bytes | None) -> bool:
-        _make_folder(self.root, self.root)
+        _fsync_folders(_make_folder(str(self.root)))
         descriptor = os.open(self.root, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -153,36 +186,58 @@ def _walk(folder: Path | str, above: str, start: str = "") -> Iterator[tuple[os.
             yield entry, above + entry.name
 
 
-def _write_file(path: Path, data: bytes | Path) -> None:
+def _beside(folder: str) -> str:
+    return f"{folder}/{_UNFINISHED}{secrets.token_hex(8)}"
+
+
+def _write_file(path: str, data: bytes | Path) -> int:
+    """Write a new file and return its descriptor, which is not fsynced yet; nothing is left open when that fails."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    with os.fdopen(descriptor, "wb") as file:
+    try:
         if isinstance(data, Path):
             with data.open("rb") as source:
                 while chunk := source.read(1 << 20):
-                    file.write(chunk)
+                    _write(descriptor, chunk)
         else:
-            file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+            _write(descriptor, data)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
-def _make_folder(folder: Path, root: Path) -> None:
-    """Create a folder so that a power cut cannot lose it: each new level is fsynced into its parent."""
-    if folder.is_dir():
-        return
-    missing = [p for p in (folder, *folder.parents) if not p.is_dir()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for made in missing:
-        if made.parent == root.parent or root in made.parents or made == root:
-            _fsync_folder(made.parent)
+def _write(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
 
 
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _fsync_and_close(descriptor: int) -> None:
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _make_folder(folder: str) -> set[str]:
+    """Create a folder and those above it that are missing; return the folders that are to be fsynced, so that a power cut loses none."""
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        return set()
+    except FileNotFoundError:
+        return _make_folder(os.path.dirname(folder)) | _make_folder(folder)
+    return {os.path.dirname(folder)}
+
+
+def _fsync_folders(folders: set[str]) -> None:
+    for folder in folders:
+        _fsync_and_close(os.open(folder, os.O_RDONLY))
+
+
+def _forget(temporary: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
 
 
 def _explained(error: OSError) -> ReleaseError:

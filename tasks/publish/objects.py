@@ -19,10 +19,11 @@ from tasks.publish.canonical import sha256_hex, sha256_stream
 from tasks.publish.causes import Cause, refuse
 from tasks.publish.digests import ReleaseDigests, series_prefix
 from tasks.publish.manifest_files import quoted
-from tasks.publish.store import AlreadyExistsError, Store
+from tasks.publish.store import Store
 
 _WHOLE_IN_MEMORY = 64 << 20
-_UNDER_WAY = 8  # items per thread: one slow object does not make the others wait
+_TOGETHER_BYTES = 4 << 20
+_UNDER_WAY = 8  # calls per thread: a slow one does not make the others wait
 _SHUFFLED = """
 SELECT quarantine_key, series_digest, SOPInstanceUID, size_bytes, sha256
 FROM read_parquet('{}') JOIN digests USING (SeriesInstanceUID) ORDER BY md5($salt || SOPInstanceUID)
@@ -44,9 +45,22 @@ class Transfer:
 def put_objects(private: Store, public: Store, transfers: Iterable[Transfer], *, threads: int = 8) -> int:
     """Put every object if absent, checking its bytes against the frozen digest first; return how many were new.
 
-    Their order is the caller's (`random_transfers`).
+    Their order is the caller's (`random_transfers`). All are durable when this returns, not before: they are put a few at a time.
     """
-    return sum(bounded_map(partial(_put, private, public), transfers, threads))
+    return sum(bounded_map(partial(_put, private, public), _few(transfers, public.together), threads))
+
+
+def _few(transfers: Iterable[Transfer], together: int) -> Iterator[list[Transfer]]:
+    few: list[Transfer] = []
+    size = 0
+    for transfer in transfers:
+        few.append(transfer)
+        size += transfer.size_bytes
+        if len(few) >= together or size >= _TOGETHER_BYTES:
+            yield few
+            few, size = [], 0
+    if few:
+        yield few
 
 
 def random_transfers(instances: Path, digests: ReleaseDigests) -> Iterator[Transfer]:
@@ -66,7 +80,18 @@ def random_transfers(instances: Path, digests: ReleaseDigests) -> Iterator[Trans
                 yield Transfer(source, f"{series_prefix(digest)}{sop}.dcm", size, sha256)
 
 
-def _put(private: Store, public: Store, transfer: Transfer) -> int:
+def _put(private: Store, public: Store, transfers: list[Transfer]) -> int:
+    taken = public.put_all([(t.public_key, _checked(private, t)) for t in transfers])
+    for transfer in transfers:
+        if transfer.public_key in taken:
+            with public.open(transfer.public_key) as file:
+                if sha256_stream(file)[0] != transfer.sha256:
+                    raise refuse(Cause.OBJECT_CONFLICT, transfer.public_key)
+    return len(transfers) - len(taken)
+
+
+def _checked(private: Store, transfer: Transfer) -> bytes | Path:
+    """Return what to put: the very bytes that were digested, or a large local file."""
     try:
         if transfer.size_bytes > _WHOLE_IN_MEMORY and (path := private.local_path(transfer.source_key)) is not None:
             with path.open("rb") as file:
@@ -79,14 +104,7 @@ def _put(private: Store, public: Store, transfer: Transfer) -> int:
         raise refuse(Cause.CANDIDATE_CHANGED, "quarantine", "an object is missing") from None
     if digest != transfer.sha256:
         raise refuse(Cause.CANDIDATE_CHANGED, "quarantine", "an object was changed")
-    try:
-        public.put(transfer.public_key, data, if_absent=True)
-    except AlreadyExistsError:
-        with public.open(transfer.public_key) as file:
-            if sha256_stream(file)[0] != transfer.sha256:
-                raise refuse(Cause.OBJECT_CONFLICT, transfer.public_key) from None
-        return 0
-    return 1
+    return data
 
 
 def bounded_map(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import io
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -63,6 +63,8 @@ def open_s3(bucket: str, prefix: str, options: dict[str, str], *, anonymous: boo
 class S3Store:
     """A store in a bucket, below a prefix. Safe to use from several threads."""
 
+    together = 1  # there is one request for each object
+
     def __init__(self, client: Any, bucket: str, prefix: str, *, sse: str = "", kms_key_id: str = "") -> None:
         self.client, self.bucket = client, bucket
         self.prefix = f"{prefix}/" if prefix else ""
@@ -77,6 +79,15 @@ class S3Store:
         if not key or key.startswith("/") or any(p in ("", ".", "..") for p in key.split("/")):
             raise ValueError("not a store key")
         return {"Bucket": self.bucket, "Key": self.prefix + key}
+
+    def put_all(self, items: Sequence[tuple[str, bytes | Path]]) -> set[str]:
+        taken = set()
+        for key, data in items:
+            try:
+                self.put(key, data, if_absent=True)
+            except AlreadyExistsError:
+                taken.add(key)
+        return taken
 
     def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> None:
         if isinstance(data, Path):

@@ -5,7 +5,7 @@ One contract, two kinds: `file://` folders and `s3://` buckets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -29,9 +29,15 @@ class Version:
 
 class Store(Protocol):
     url: str
+    together: int
+    """How many small objects are best put in one call of `put_all`."""
 
     def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> None:
         """Write one object durably and atomically; with `if_absent`, raise AlreadyExistsError when the key exists."""
+        ...
+
+    def put_all(self, items: Sequence[tuple[str, bytes | Path]]) -> set[str]:
+        """Put each object if absent; return the keys that were taken. All are durable when this returns, and none is seen in part."""
         ...
 
     def get(self, key: str) -> bytes:

@@ -1,58 +1,47 @@
-"""Kill a publisher before and after every single write, race two of them: run as a program, prints JSON.
+"""Kill a publisher, a withdrawal or a retirement at every single write, race two publishers: run as a program, prints JSON.
 
-A program of its own because it forks: the parent never starts a thread (no DuckDB, no Arrow pool), the children do the work.
-`python -m tests.publish.crash_driver crash|race WORKDIR [S3_URL]`
+A program of its own because it forks: the parent imports what the children need, and never starts a thread (no query, no Arrow pool).
+`python -m tests.publish.crash_driver publish|withdraw|retire WORKDIR [--every N] [--s3 URL]`, or `race WORKDIR --rounds N [--s3 URL]`
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import json
 import os
 import pickle
+import shutil
 import signal
-import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+# Imported here, once, for every child.
+import boto3
+import duckdb
+import pandas
+import pyarrow.parquet as pq
+
 from tasks.publish.candidate import read_candidate
 from tasks.publish.release import publish_candidate
+from tasks.publish.retire import retire
 from tasks.publish.signing import signer_from_secret
 from tasks.publish.store import open_store
 from tasks.publish.verify import verify
+from tasks.publish.withdraw import withdraw
+from tasks.publish.withdrawal_scope import Asked
 from tasks.secret import Secret
 from tests.publish.corpus import DAY, Shape, approve, frozen
+from tests.publish.killing import Killer, watch_folders, watch_s3
 
+PRELOADED = (boto3, duckdb, pandas, pq)
 SIGNER = signer_from_secret(Secret(bytes(range(32))))
 SMALL = Shape(patients=1, series=1, instances=2)
 NEXT = Shape(patients=2, series=1, instances=2, revision=1)
-PLENTY = 10**6
-
-
-class Crashing:
-    """A store that ends its process with SIGKILL before or after its n-th write; counts them."""
-
-    def __init__(self, store: Any, at: int, when: str) -> None:
-        self.store, self.at, self.when, self.count = store, at, when, 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.store, name)
-
-    def _write(self, write: Callable[[], Any]) -> Any:
-        self.count += 1
-        if self.count == self.at and self.when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = write()
-        if self.count == self.at and self.when == "after":
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    def put(self, *args: Any, **kwargs: Any) -> Any:
-        return self._write(lambda: self.store.put(*args, **kwargs))
-
-    def replace(self, *args: Any) -> Any:
-        return self._write(lambda: self.store.replace(*args))
+OTHER = Shape(patients=3, series=1, instances=2)
+LATER = DAY.replace(day=25)
+WITHDRAWN = "P0001"
 
 
 def in_child(work: Callable[[], Any]) -> tuple[int, Any]:
@@ -75,98 +64,145 @@ def in_child(work: Callable[[], Any]) -> tuple[int, Any]:
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, pickle.loads(data) if data else None
 
 
-def publish(private: Any, public: Any, candidate_id: str, threads: int = 1) -> tuple[str, bool, int]:
+class Place:
+    """Where one run has its private and its public side; runs are copied from each other."""
+
+    def __init__(self, folder: Path, name: str, s3: str) -> None:
+        self.folder = folder / name
+        address, _, options = s3.partition("?")
+        self.private_url = str(self.folder / "private")
+        self.public_url = f"{address}/{name}?{options}" if s3 else str(self.folder / "public")
+
+    @property
+    def private(self) -> Any:
+        return open_store(self.private_url)
+
+    @property
+    def public(self) -> Any:
+        return open_store(self.public_url)
+
+    def copy_from(self, other: Place) -> None:
+        shutil.copytree(other.folder, self.folder)
+        if self.public_url.startswith("s3:"):
+            target = self.public
+            for key in other.public.keys(""):
+                target.put(key, other.public.get(key))
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder)
+        if self.public_url.startswith("s3:"):
+            for key in list(self.public.keys("")):
+                self.public.delete(key)
+
+
+def publish(place: Place, candidate_id: str) -> tuple[str, bool]:
+    private = place.private
     candidate = read_candidate(private, candidate_id)
-    release = publish_candidate(private, public, candidate, *approve(candidate), SIGNER, DAY, threads=threads)
-    return release.release_id, release.changed, getattr(public, "count", 0)
+    release = publish_candidate(private, place.public, candidate, *approve(candidate), SIGNER, DAY, threads=1)
+    return release.release_id, release.changed
 
 
-def contents(public: Any) -> dict[str, int]:
-    import hashlib
-
-    return {key: hashlib.sha256(public.get(key)).hexdigest() for key in public.keys("")}
+def contents(place: Place) -> dict[str, str]:
+    return {key: hashlib.sha256(place.public.get(key)).hexdigest() for key in place.public.keys("")}
 
 
-def check(public: Any) -> tuple[str, list[str], list[int]]:
+def check(place: Place) -> tuple[str, list[str], list[int]]:
     """What a consumer sees: the release, everything that is wrong, and how many versions the immutable keys have."""
-    report = verify(public, full=True, today=DAY, threads=1)
+    report = verify(place.public, full=True, today=DAY, threads=1)
     counts: dict[str, int] = {}
-    for version in public.versions():
+    for version in place.public.versions():
         counts[version.key] = counts.get(version.key, 0) + 1
     counts.pop("latest.json", None)
     return report.release_id, [p.cause for p in report.problems], sorted(set(counts.values()))
 
 
-def run_crashes(folder: Path, url: str, every: int) -> dict[str, Any]:
-    private_url = str(folder / "private")
+def begin(base: Place, mode: str) -> dict[str, Any]:
+    """Publish what every run starts from; return what the run does and the releases that a reader may see meanwhile."""
+    first, second = frozen(base.private, SMALL), frozen(base.private, NEXT)
+    publish(base, first.candidate_id)
+    if mode != "publish":
+        publish(base, second.candidate_id)
+    seen = {"publish": ["2026.11.0", "2026.11.1"], "withdraw": ["2026.11.1", "2026.11.2"], "retire": ["2026.11.0", "2026.11.1"]}
+    return {"candidate": second.candidate_id, "seen": seen[mode]}
 
-    def store(name: str) -> Any:
-        place, _, options = url.partition("?")
-        return open_store(f"{place}/{name}?{options}" if url else str(folder / name))
 
-    def prepare() -> tuple[str, str]:
-        private = open_store(private_url)
-        first, second = frozen(private, SMALL), frozen(private, NEXT)
-        publish(private, store("base"), first.candidate_id)
-        return first.candidate_id, second.candidate_id
+def act(mode: str, place: Place, about: dict[str, Any]) -> None:
+    if mode == "publish":
+        publish(place, about["candidate"])
+    elif mode == "withdraw":
+        withdraw(place.private, place.public, SIGNER, LATER, Asked(patient_ids=("MRN-00001",)))
+    else:
+        retire(place.private, place.public, SIGNER, DAY, ["2026.11.1"], "wrong_pixels")
 
-    def copy(name: str) -> None:
-        base, target = store("base"), store(name)
-        for key in base.keys(""):
-            target.put(key, base.get(key))
 
-    def reference() -> tuple[int, dict[str, int]]:
-        copy("reference")
-        public = Crashing(store("reference"), PLENTY, "never")
-        _, _, writes = publish(open_store(private_url), public, second)
-        return writes, contents(public.store)
+def left_behind(mode: str, place: Place) -> list[str]:
+    """Say what of a withdrawn patient can still be read on either side, in any version."""
+    if mode != "withdraw":
+        return []
+    private = place.private
+    held = [k for k in private.keys("quarantine/") if WITHDRAWN.encode() in private.get(k)]
+    return held + [v.key for v in place.public.versions("series/") if "2.25.1." in v.key and place.public.readable(v)]
 
-    _, (_, second) = in_child(prepare)
-    _, (writes, expected) = in_child(reference)
 
-    def crash(private_url: str, name: str, at: int, when: str) -> Any:
-        return publish(open_store(private_url), Crashing(store(name), at, when), second)
+def run_crashes(mode: str, folder: Path, s3: str, every: int) -> dict[str, Any]:
+    base, reference = Place(folder, "base", s3), Place(folder, "reference", s3)
+    _, about = in_child(lambda: begin(base, mode))
 
-    failures: list[Any] = []
-    kills = 0
+    def killed(place: Place, killer: Killer) -> int:
+        place.copy_from(base)
+        (watch_s3 if s3 else watch_folders)(killer, *([] if s3 else [place.folder]))
+        act(mode, place, about)
+        return killer.count
+
+    def whole() -> tuple[int, list[int], dict[str, str], Any]:
+        killer = Killer()
+        killed(reference, killer)
+        return killer.count, killer.halves, contents(reference), check(reference)
+
+    def again(place: Place) -> tuple[Any, Any, Any, Any]:
+        before = check(place)
+        act(mode, place, about)
+        return before, contents(place), check(place), left_behind(mode, place)
+
+    _, (writes, halves, expected, final) = in_child(whole)
+    failures: list[Any] = [] if final == (about["seen"][mode != "retire"], [], [1]) else [("reference", final)]
+    kills = polls = 0
     for at in range(1, writes + 1, every):
-        for when in ("before", "after"):
-            name = f"run-{at}-{when}"
-            in_child(lambda name=name: copy(name))
-            killed = partial(crash, private_url, name, at, when)
-            ended, _ = in_child(killed)
+        for when in ("before", "half", "after") if at in halves else ("before", "after"):
+            place = Place(folder, f"run-{at}-{when}", s3)
+            ended, survived = in_child(lambda place=place, at=at, when=when: killed(place, Killer(at, when)))
             kills += ended == signal.SIGKILL
-            _, seen = in_child(lambda name=name: check(store(name)))
-            if seen[0] not in ("2026.11.0", "2026.11.1") or seen[1] or seen[2] != [1]:
-                failures.append((name, "killed", seen))
-            in_child(lambda name=name: publish(open_store(private_url), store(name), second))
-            _, again = in_child(lambda name=name: contents(store(name)))
-            if again != expected:
-                failures.append((name, "run again", sorted(set(again.items()) ^ set(expected.items()))[:4]))
-    _, seen = in_child(lambda: check(store("reference")))
-    if seen != ("2026.11.1", [], [1]):
-        failures.append(("reference", seen))
-    return {"writes": writes, "kills": kills, "failures": failures}
+            if ended != signal.SIGKILL:
+                failures.append((place.folder.name, "not killed", survived))
+            _, outcome = in_child(lambda place=place: again(place))
+            if isinstance(outcome, str):
+                failures.append((place.folder.name, outcome))
+                continue
+            polls += 2
+            before, found, after, left = outcome
+            if before[0] not in about["seen"] or before[1:] != ([], [1]):
+                failures.append((place.folder.name, "killed", before))
+            if found != expected or after != final or left:
+                difference = sorted({k for k, _ in set(found.items()) ^ set(expected.items())})[:4]
+                failures.append((place.folder.name, "run again", after, left, difference))
+            in_child(place.remove)
+    return {"mode": mode, "writes": writes, "torn": len(halves), "kills": kills, "polls": polls, "failures": failures}
 
 
-def run_races(folder: Path, rounds: int) -> dict[str, Any]:
-    private_url = str(folder / "private")
+def run_races(folder: Path, rounds: int, s3: str) -> dict[str, Any]:
+    base = Place(folder, "base", s3)
 
     def prepare() -> list[str]:
-        private = open_store(private_url)
-        shapes = (SMALL, NEXT, Shape(patients=3, series=1, instances=2))
-        ids = [frozen(private, shape).candidate_id for shape in shapes]
-        publish(private, open_store(str(folder / "base")), ids[0])
+        ids = [frozen(base.private, shape).candidate_id for shape in (SMALL, NEXT, OTHER)]
+        publish(base, ids[0])
         return ids
 
     _, ids = in_child(prepare)
     failures: list[Any] = []
     for number in range(rounds):
         same = number % 2 == 0
-        name = str(folder / f"race-{number}")
-        import shutil
-
-        shutil.copytree(folder / "base", name)
+        place = Place(folder, f"race-{number}", s3)
+        in_child(lambda place=place: place.copy_from(base))
         start, go = os.pipe()
         children = []
         for candidate in (ids[1], ids[1] if same else ids[2]):
@@ -176,7 +212,7 @@ def run_races(folder: Path, rounds: int) -> dict[str, Any]:
                 os.close(go)
                 os.read(start, 1)
                 try:
-                    result: Any = publish(open_store(private_url), open_store(name), candidate)
+                    result: Any = publish(place, candidate)
                 except BaseException as error:
                     result = f"{type(error).__name__}: {error}"
                 os.write(writing, pickle.dumps(result))
@@ -190,19 +226,25 @@ def run_races(folder: Path, rounds: int) -> dict[str, Any]:
             with os.fdopen(reading, "rb") as pipe:
                 results.append(pickle.loads(pipe.read()))
             os.waitpid(child, 0)
-        _, seen = in_child(lambda name=name: check(open_store(name)))
-        _, entries = in_child(lambda name=name: len(list(open_store(name).keys("log/"))))
+        _, (seen, entries) = in_child(lambda place=place: (check(place), len(list(place.public.keys("log/")))))
         won = sorted(r[1] for r in results if isinstance(r, tuple))
         fine = entries == 2 and won == [False, True] if same else entries == 3 and won == [True, True] and results[0][0] != results[1][0]
         if not fine or seen[1] or seen[2] != [1]:
             failures.append((number, results, seen, entries))
+        in_child(place.remove)
     return {"rounds": rounds, "failures": failures}
 
 
 if __name__ == "__main__":
-    mode, place, *more = sys.argv[1:]
-    if mode == "crash":
-        outcome = run_crashes(Path(place), more[0] if more else "", int(more[1]) if len(more) > 1 else 1)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("mode", choices=("publish", "withdraw", "retire", "race"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--s3", default="")
+    given = parser.parse_args()
+    if given.mode == "race":
+        outcome = run_races(given.folder, given.rounds, given.s3)
     else:
-        outcome = run_races(Path(place), int(more[0]))
+        outcome = run_crashes(given.mode, given.folder, given.s3, given.every)
     print(json.dumps(outcome, default=str))
