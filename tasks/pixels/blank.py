@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.pixels.boxes import TextBox
+from tasks.pixels.boxes import TextBox, axes_of
 from tasks.pixels.decode import Frame, native_frame
 from tasks.pixels.layout import BIG_ENDIAN, PixelLayout
 
@@ -19,24 +19,40 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 """(rows, columns), True where values are to be overwritten."""
 
 
-_MOST_BEYOND, _MOST_BEYOND_INK = 5.0, 2.0
+_MARGIN = 1.5  # pixels
+_CODING_UNITS = {f"1.2.840.10008.1.2.4.{n}": {1: 8, 3: 16} for n in (50, 51)}  # pixels that JPEG blanks together, by samples
 
 
-def mask_of(boxes: Sequence[TextBox], layout: PixelLayout, margin: float = 2.0) -> Mask:
-    """Return the mask of all boxes, each grown by a margin in pixels, and by a quarter of its height beyond its ends.
+def mask_of(boxes: Sequence[TextBox], layout: PixelLayout, margin: float = _MARGIN) -> Mask:
+    """Return the mask of all boxes: pixels whose middle lies in a box grown by a margin, and beyond its ends by a third of its height.
 
-    By 2 pixels at most where the ends are those of the ink, else by 5. With a margin of 0 the boxes are taken as they are.
+    By no more than the box's slack there, and by that at most on all sides. With a margin of 0 the boxes are taken as they are.
     """
-    import cv2
-
-    mask = np.zeros((layout.rows, layout.columns), np.uint8)
+    mask = np.zeros((layout.rows, layout.columns), bool)
     for box in boxes:
-        (cx, cy), (width, height), angle = cv2.minAreaRect(np.asarray(box.corners, np.float32))
-        ends = min(0.25 * min(width, height), _MOST_BEYOND_INK if box.tight else _MOST_BEYOND) if margin else 0.0
-        more_x, more_y = (ends, 0.0) if width >= height else (0.0, ends)
-        grown = (cx, cy), (width + 2 * (margin + more_x), height + 2 * (margin + more_y)), angle
-        cv2.fillConvexPoly(mask, np.round(cv2.boxPoints(grown)).astype(np.int32), 1)
-    return mask.astype(bool)
+        along, across, length, height = axes_of(box)
+        more = min(margin, box.slack)
+        ends = more + (min(0.35 * height, box.slack) if margin else 0.0)
+        middle, reach = box.corners.mean(axis=0), length / 2 + height / 2 + ends + more + 1
+        left, top = np.maximum(np.floor(middle - reach), 0).astype(int)
+        right, bottom = np.minimum(np.ceil(middle + reach).astype(int), (layout.columns, layout.rows))
+        if right <= left or bottom <= top:
+            continue
+        x, y = np.arange(left, right) + 0.5 - middle[0], np.arange(top, bottom)[:, None] + 0.5 - middle[1]
+        place, off = np.abs(x * along[0] + y * along[1]), np.abs(x * across[0] + y * across[1])
+        mask[top:bottom, left:right] |= (place <= length / 2 + ends) & (off <= height / 2 + more)
+    return mask
+
+
+def reach_of(box: TextBox, layout: PixelLayout) -> tuple[int, int, int, int]:
+    """Return the upright bounds (x, y, width, height) of all that blanking one box changes: whole coding units in a JPEG code stream."""
+    rows, columns = np.nonzero(mask_of([box], layout))
+    if not rows.size:
+        return box.bounds
+    unit = _CODING_UNITS.get(layout.syntax, {}).get(layout.samples, 1)
+    left, top = int(columns.min()) // unit * unit, int(rows.min()) // unit * unit
+    right, bottom = -(-int(columns.max() + 1) // unit) * unit, -(-int(rows.max() + 1) // unit) * unit
+    return left, top, min(right, layout.columns) - left, min(bottom, layout.rows) - top
 
 
 def fill_value(frame: Frame, mask: Mask, layout: PixelLayout, palette: np.ndarray[Any, Any] | None = None) -> tuple[Any, ...]:

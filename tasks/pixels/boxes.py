@@ -29,7 +29,7 @@ class TextBox:
     text: str = field(default="", repr=False)
     text_score: float = 0.0
     rule: str = "P1.ocr"
-    tight: bool = False  # its ends are those of its ink
+    slack: float = 5.0  # pixels by which its ink may reach beyond its ends: least where its ends are those of its ink
 
     @property
     def bounds(self) -> tuple[int, int, int, int]:
@@ -50,6 +50,13 @@ def axes_of(box: TextBox) -> tuple[Points, Points, float, float]:
     along, across = (b - a, c - b) if np.linalg.norm(b - a) >= np.linalg.norm(c - b) else (c - b, b - a)
     length, height = max(float(np.linalg.norm(along)), 1e-3), max(float(np.linalg.norm(across)), 1e-3)
     return (along / length).astype(np.float32), (across / height).astype(np.float32), length, height
+
+
+def box_between(box: TextBox, low: tuple[float, float], high: tuple[float, float]) -> Points:
+    """Return the corners of a box on the axes of another, from `low` to `high` (along, across) as seen from its middle."""
+    along, across, _, _ = axes_of(box)
+    corners = np.array([low, (high[0], low[1]), high, (low[0], high[1])], np.float32) @ np.stack([along, across])
+    return np.asarray(corners + box.corners.mean(axis=0), np.float32)
 
 
 def detect(image: Image8, engine: TextEngine, short_side: int) -> list[tuple[Points, float]]:

@@ -60,11 +60,13 @@ def _blanked(instance: Instance, result: Examination | Reason, own_values: froze
     if isinstance(result, Reason):
         return PixelOutcome(instance, result, False)
     from tasks.pixels.beside import without_side_pictures
+    from tasks.pixels.blank import reach_of
     from tasks.pixels.devices import device_of
     from tasks.pixels.rewrite import rewrite_pixels
 
     device = device_of(instance.dataset)
-    findings = tuple(_finding(instance, place, box, own_values, device) for place, box in result.boxes)
+    places = [f"{place} [{','.join(map(str, reach_of(box, result.layout)))}]" for place, box in result.boxes]
+    findings = tuple(_finding(instance, place, box, own_values, device) for place, (_, box) in zip(places, result.boxes, strict=True))
     instance = without_side_pictures(instance)
     if not result.boxes:
         return PixelOutcome(instance, None, True)
@@ -89,4 +91,4 @@ def _finding(instance: Instance, place: str, box: TextBox, own_values: frozenset
     else:
         kind = "burned_in_text"
     score = 1.0 if kind == "patient_value" else round(min(box.score, 0.99), 2)
-    return Finding(instance.sop_instance_uid, f"{place} [{x},{y},{width},{height}]", kind, box.rule, score)
+    return Finding(instance.sop_instance_uid, place, kind, box.rule, score)

@@ -5,10 +5,14 @@ Finding regions (`regions`) and the other proofs that a region is text (`find`) 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tasks.pixels.boxes import TextBox, axes_of
 from tasks.pixels.signs import Real
+
+Plane = np.ndarray[Any, np.dtype[np.bool_]]
 
 _INKED, _LEAST_INKED = 0.4, 20  # probability from which a pixel counts as ink; pixels of it that say anything
 _APART = 2.0  # pixels around a region that its strokes may still reach
@@ -16,7 +20,7 @@ _RATIO, _DEVIATIONS = 1.25, 5.0  # how much more frequent ink-like values are in
 
 
 def stands_out(box: TextBox, grey: Real, ink: Real) -> bool:
-    """Tell whether values like those of a region's ink are clearly rarer beside the region than in it.
+    """Tell whether values like those of a region's ink are clearly rarer above the region than in it, or below it.
 
     `grey`: the frame (rows, columns); `ink`: the network's map at half its resolution. A region without surroundings does not stand out.
     """
@@ -27,14 +31,21 @@ def stands_out(box: TextBox, grey: Real, ink: Real) -> bool:
     right, bottom = np.minimum(np.ceil(box.corners.max(axis=0) + reach), (columns, rows)).astype(int)
     y, x = np.mgrid[top:bottom, left:right]
     offset = np.stack([x, y], axis=-1) + 0.5 - box.corners.mean(axis=0)
-    beyond = np.maximum(np.abs(offset @ along) - length / 2, np.abs(offset @ across) - height / 2)
+    aside = offset @ across
+    beyond = np.maximum(np.abs(offset @ along) - length / 2, np.abs(aside) - height / 2)
     values, inside, around = grey[top:bottom, left:right], beyond <= 0, (beyond > _APART) & (beyond <= reach)
     inked = inside & (ink[y // 2, x // 2] > _INKED)
-    if inked.sum() < _LEAST_INKED or (inside & ~inked).sum() < _LEAST_INKED or around.sum() < inside.sum() / 4:
+    if inked.sum() < _LEAST_INKED or (inside & ~inked).sum() < _LEAST_INKED:
         return False
     of_ink, ground = float(values[inked].mean()), float(values[inside & ~inked].mean())
     middle = (of_ink + ground) / 2
     like_ink = values > middle if of_ink > ground else values < middle
-    here, there = float(like_ink[inside].mean()), float(like_ink[around].mean())
-    chance = np.sqrt(here * (1 - here) / inside.sum() + there * (1 - there) / around.sum())
+    return any(_is_rarer(like_ink, inside, around & side) for side in (aside < 0, aside > 0))
+
+
+def _is_rarer(like_ink: Plane, inside: Plane, beside: Plane) -> bool:
+    if beside.sum() < inside.sum() / 4:
+        return False
+    here, there = float(like_ink[inside].mean()), float(like_ink[beside].mean())
+    chance = np.sqrt(here * (1 - here) / inside.sum() + there * (1 - there) / beside.sum())
     return bool(here > _RATIO * there and here - there > _DEVIATIONS * chance)

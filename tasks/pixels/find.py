@@ -6,7 +6,7 @@ Which frames to look at does not belong here (`plan`), nor how boxes are made fr
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from tasks.pixels.decode import Frame
 from tasks.pixels.engine import Reading, TextEngine
 from tasks.pixels.ink import ink_mask
 from tasks.pixels.layout import PixelLayout
-from tasks.pixels.lengthen import lengthened
+from tasks.pixels.lengthen import fitted, lengthened
 from tasks.pixels.network import ink_maps
 from tasks.pixels.regions import lines_of
 from tasks.pixels.signs import Real, grey_of
@@ -30,9 +30,21 @@ _KNOWN = 0.7  # of the middle of a box of the reader's detector lies in boxes of
 _READ = 16  # lines of one frame that are read, to prove them and for the patient's own values
 _INKED, _LEAST_INKED = 0.4, 20  # probability from which a pixel counts as ink; pixels of it that say anything about its value
 _LEADING, _ABOVE = 0.15, 8.0  # share of one value among the ink, and how many times as often as the values next to it (anatomy: 5)
-_COMMON = 0.05  # of the frame: a value this frequent is no ink's
-_SURE = 0.9
+_LEADERS = 3  # values of one box that are asked
+_COMMON = 0.05  # of the frame outside a box: a value this frequent is not its ink's
+_SURE, _SURER = 0.9, 0.94  # of a line whose strokes have no exact value, or none but that of its ground
 _SHORT_SIDE = 736  # to which small frames are enlarged for the reader's detector
+
+
+class _Line(NamedTuple):
+    """A line of the ink network: what it is sure of, the same to its ends, and whether it proves itself.
+
+    By ink of one exact value, which anatomy never has, or by a long line of which the network is sure.
+    """
+
+    box: TextBox
+    whole: TextBox
+    is_proven: bool
 
 
 def find_text(
@@ -54,15 +66,15 @@ def find_text(
         return []
     lifted = lift(frame, plain)
     seen = detect(lifted, engine, _SHORT_SIDE) if by_both else []
-    lines = [(box, is_proven or _is_seen(box, seen)) for box, is_proven in _drawn_lines(frame, plain, layout, lossy, doubt)]
+    lines = _drawn_lines(frame, plain, layout, lossy, doubt)
+    lines = [line._replace(is_proven=line.is_proven or _is_seen(line.box, seen)) for line in lines]
     found = _proven(lines, lifted, engine, doubt)
     others = [(corners, score) for corners, score in seen if not _is_known(corners, found)]
     return [*found, *_believed(lifted, others, engine, doubt)]
 
 
-def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, doubt: float) -> list[tuple[TextBox, bool]]:
-    """Return the boxes of the ink network, each with whether they prove themselves: by ink of one exact value, which anatomy never has,
-    or by a long line of which the network is sure and which stands out from what lies around it.
+def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, doubt: float) -> list[_Line]:
+    """Return the lines of the ink network.
 
     An index into a palette is looked at twice: as the colour that it stands for, and as a number, because two indices may share a colour.
     """
@@ -75,18 +87,28 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
     for grey in greys:
         maps = ink_maps(values, grey, drawn)
         for box in lines_of(maps, doubt):
-            value = None if drawn is None else _value_of(box, values, maps.ink)
-            same = values == value
-            if value is None or same.mean() > _COMMON:  # air cut off at zero has one value too
-                found.append((box, _is_clear(box) and stands_out(box, grey, maps.ink)))
-            else:
-                longer = lengthened(box, same)
-                found.append((longer, max(box.sides) >= 2 * min(box.sides) or (_is_clear(longer) and stands_out(box, grey, maps.ink))))
+            whole, inked = lengthened(box, maps.line), [] if drawn is None else _values_of(box, values, maps.ink)
+            value = next((v for v in inked if _elsewhere(values == v, box) <= _COMMON), None)
+            if value is not None:
+                whole = fitted(whole, values == value)
+                proven = max(box.sides) >= 2 * min(box.sides) or (_is_clear(whole) and stands_out(box, grey, maps.ink))
+                found.append(_Line(whole, whole, proven))
+            else:  # air cut off at zero has one value too, and its noise looks like ink
+                doubtful = bool(inked) or doubt > 1
+                clear = _is_clear(box) and box.score >= (_SURER if inked else _SURE)
+                found.append(_Line(box, whole, clear and (not doubtful or stands_out(box, grey, maps.ink))))
     return found
 
 
-def _value_of(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) -> int | None:
-    """Return the stored value that is much more frequent among the ink of a box than the values next to it; None when there is none."""
+def _elsewhere(same: np.ndarray[Any, np.dtype[np.bool_]], box: TextBox) -> float:
+    """Return the share of pixels that are the same, of all that lie outside a box."""
+    x, y, width, height = box.bounds
+    inside = same[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
+    return (int(same.sum()) - int(inside.sum())) / max(same.size - inside.size, 1)
+
+
+def _values_of(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) -> list[int]:
+    """Return the stored values that are much more frequent among the ink of a box than the values next to them, the commonest first."""
     import cv2
 
     x, y, width, height = cv2.boundingRect(np.round(box.corners).astype(np.int32))
@@ -97,12 +119,14 @@ def _value_of(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) -
     inside = cv2.fillConvexPoly(np.zeros(cut.shape, np.uint8), corners, 1)
     inked = cut[(inside > 0) & np.repeat(np.repeat(near, 2, axis=0), 2, axis=1)[: cut.shape[0], : cut.shape[1]]]
     if inked.size < _LEAST_INKED:
-        return None
+        return []
     found, counts = np.unique(inked, return_counts=True)
-    first = int(counts.argmax())
-    beside = counts[(np.abs(found.astype(np.int64) - int(found[first])) <= 2) & (np.arange(len(found)) != first)].sum() / 4
-    leads = counts[first] >= max(_LEAST_INKED, _LEADING * inked.size) and counts[first] >= _ABOVE * (beside + 1)
-    return int(found[first]) if leads else None
+    leading = []
+    for first in np.argsort(-counts, kind="stable")[:_LEADERS]:
+        beside = counts[(np.abs(found.astype(np.int64) - int(found[first])) <= 2) & (np.arange(len(found)) != first)].sum() / 4
+        if counts[first] >= max(_LEAST_INKED, _LEADING * inked.size) and counts[first] >= _ABOVE * (beside + 1):
+            leading.append(int(found[first]))
+    return leading
 
 
 def _is_clear(box: TextBox) -> bool:
@@ -134,18 +158,18 @@ def _is_known(corners: Points, found: list[TextBox]) -> bool:
     return sum(inside) >= _KNOWN * len(inside)
 
 
-def _proven(lines: list[tuple[TextBox, bool]], lifted: Image8, engine: TextEngine, doubt: float) -> list[TextBox]:
+def _proven(lines: list[_Line], lifted: Image8, engine: TextEngine, doubt: float) -> list[TextBox]:
     """Return the lines that are proven to be text, or that read as text, with what they read as; the surest of many are read."""
-    wanted = sorted(range(len(lines)), key=lambda i: -lines[i][0].score * max(lines[i][0].sides))[:_READ]
-    readings = dict(zip(wanted, _read_twice([crop(lifted[..., 0], lines[i][0].corners) for i in wanted], engine), strict=True))
-    poor = [i for i in wanted if not lines[i][1] and _evidence(readings[i]) / doubt < _EVIDENCE_LINE]
-    for i, other in zip(poor, _read_twice([crop(lifted[..., 1], lines[i][0].corners) for i in poor], engine), strict=True):
+    wanted = sorted(range(len(lines)), key=lambda i: -lines[i].box.score * max(lines[i].box.sides))[:_READ]
+    readings = dict(zip(wanted, _read_twice([crop(lifted[..., 0], lines[i].box.corners) for i in wanted], engine), strict=True))
+    poor = [i for i in wanted if not lines[i].is_proven and _evidence(readings[i]) / doubt < _EVIDENCE_LINE]
+    for i, other in zip(poor, _read_twice([crop(lifted[..., 1], lines[i].box.corners) for i in poor], engine), strict=True):
         readings[i] = max(readings[i], other, key=_evidence)
     found = []
-    for i, (box, is_proven) in enumerate(lines):
+    for i, line in enumerate(lines):
         reading = readings.get(i, Reading("", 0.0))
-        if is_proven or _evidence(reading) / doubt >= _EVIDENCE_LINE:
-            found.append(replace(box, text=reading.text, text_score=reading.score))
+        if line.is_proven or _evidence(reading) / doubt >= _EVIDENCE_LINE:
+            found.append(replace(line.whole, text=reading.text, text_score=reading.score))
     return found
 
 

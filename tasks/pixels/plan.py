@@ -137,7 +137,7 @@ def _with_banners(boxes: Sequence[TextBox], device: Device, layout: PixelLayout)
     for x, y, width, height in {region for box in boxes if (region := device.region_at(*box.bounds))}:
         right, bottom = min(x + width, layout.columns), min(y + height, layout.rows)
         corners = np.array([[x, y], [right, y], [right, bottom], [x, bottom]], np.float32)
-        banners.append(TextBox(corners, 1.0, rule="P3.device", tight=True))
+        banners.append(TextBox(corners, 1.0, rule="P3.device", slack=0.0))
     return [*boxes, *banners]
 
 

@@ -22,6 +22,8 @@ _FILLED = 0.7  # of its rectangle: a component that fills less is cut in two
 _SMALL = 8.0  # pixels of the maps: shorter parts are not cut
 _GAP, _ASIDE, _TALLER = 2.0, 0.6, 2.2  # line heights: between two pieces of a line, off its middle, and how high a piece may be
 _GROWN = 0.3  # line heights by which a piece may make its line higher
+_WITHIN = 0.5  # probability of a line where ink counts towards its extent
+_NEARLY, _NO_LARGER = 0.985, 1.2  # cosine of ten degrees; times its area that a box may have as an upright one
 _BETWEEN = 2  # rows of the maps without ink between two lines of one component
 _FAR, _SHARE = 1.5, 0.06  # line heights without ink, and share of a line's ink: less, so far off, is not the line's
 _MOST_PIECES = 80  # more of them are a texture that no line runs through
@@ -47,10 +49,29 @@ def lines_of(maps: InkMaps, doubt: float = 1.0) -> list[TextBox]:
             continue
         score = float(line[line > sure].mean())
         points = np.argwhere(inside)[:, ::-1].astype(np.float32) + np.array([x, y], np.float32)
-        core = ink > _INK if (ink > _INK).mean() > _CLEAR else (line > _CORE) | (ink > _INK)
-        boxes += [TextBox(corners, score, rule="P1.ink", tight=True) for corners in _rectangles(points, core)]
-    inked = np.argwhere(maps.ink > _INK)[:, ::-1].astype(np.float32) * 2 + 1
-    return [_trimmed(box, inked) for box in _whole_lines(boxes)]
+        core = (ink > _INK) & (line > _CORE)
+        core = core if core.mean() > _CLEAR else (line > _CORE) | (ink > _INK)
+        boxes += [TextBox(corners, score, rule="P1.ink", slack=3.0) for corners in _rectangles(points, core)]
+    inked = np.argwhere((maps.ink > _INK) & (maps.line > _WITHIN))[:, ::-1].astype(np.float32) * 2 + 1
+    return [_trimmed(_upright(box, inked), inked) for box in _whole_lines(boxes)]
+
+
+def _upright(box: TextBox, inked: Points) -> TextBox:
+    """Return a box that is turned by little as an upright one, unless its ink (given as points of the frame) says that it is turned."""
+    along, across, length, height = axes_of(box)
+    straight = np.round(along)
+    if np.abs(straight).sum() != 1 or float(np.abs(along @ straight)) < _NEARLY or float(np.abs(along @ straight)) > 1 - 1e-6:
+        return box
+    middle = box.corners.mean(axis=0)
+    place = (inked - middle) @ np.stack([along, across]).T
+    own = inked[(np.abs(place[:, 0]) <= length / 2 + 1) & (np.abs(place[:, 1]) <= height / 2 + 1)]
+    if len(own) < _LEAST_INK:
+        return box
+    (left, top), (right, bottom) = np.quantile(own, (0.005, 0.995), axis=0)
+    if float(right - left + 2) * float(bottom - top + 2) > _NO_LARGER * length * height:
+        return box
+    left, top, right, bottom = left - 1, top - 1, right + 1, bottom + 1
+    return replace(box, corners=np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32))
 
 
 def _trimmed(box: TextBox, inked: Points) -> TextBox:

@@ -11,6 +11,7 @@ from tasks.pixels import clean_text, start_engine
 from tasks.policy.pixels import PixelPolicy
 from tests.bench.burned_in.compose import Style
 from tests.bench.burned_in.frames import MAKERS
+from tests.bench.burned_in.ink import face_of
 from tests.bench.burned_in.measure import Judged, judge, strata
 from tests.bench.burned_in.objects import EXPLICIT, J2K, JPEG, JPEG_LS, RLE, make_case
 
@@ -19,6 +20,7 @@ def any_style(rng: np.random.Generator) -> Style:
     """Draw one style, every stratum often enough."""
     script = str(rng.choice(["latin"] * 7 + ["cjk", "arabic", "cyrillic"]))
     font = str(rng.choice(["bitmap", "stroke", "mono", "sans", "serif"])) if script == "latin" else "sans"
+    held_out = bool(rng.random() < 0.5) and face_of(font, script, 12, held_out=True) is not None
     heights = [8, 16, 24] if font == "bitmap" else [8, 10, 12, 14, 16, 20, 28, 40] if script == "latin" else [12, 14, 16, 20, 28]
     return Style(
         font=font,
@@ -28,6 +30,7 @@ def any_style(rng: np.random.Generator) -> Style:
         contrast=float(rng.choice([1.0, 0.6, 0.3, 0.15, 0.06, 0.03])),
         polarity=str(rng.choice(["bright", "bright", "dark"])),
         position=str(rng.choice(["corner", "corner", "edge", "centre"])),
+        held_out=held_out,
     )
 
 

@@ -20,6 +20,7 @@ class Style:
     contrast: float = 1.0
     polarity: str = "bright"
     position: str = "corner"
+    held_out: bool = False  # drawn with a font that the ink network never saw
 
 
 @dataclass
@@ -46,7 +47,7 @@ def write(frame: np.ndarray, style: Style, rng: np.random.Generator, limits: tup
 
     The ink has one value: the ground's median plus or minus contrast x display range, clipped to `limits`. `taken` marks places in use.
     """
-    ink = coverage(text_for(style.script, rng), style.font, style.height, style.script)
+    ink = coverage(text_for(style.script, rng), style.font, style.height, style.script, style.held_out)
     if ink is None:
         return None
     ink = rotated(ink, style.rotation)

@@ -10,7 +10,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 _FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
-_CJK_FONTS = ("NotoSansCJK-Regular", "DroidSansFallback", "wqy-")
+# Fonts that the ink network was trained with, and fonts that its training leaves to this benchmark (infra/ink-network/writing.py).
+_TRAINED = {
+    "mono": ("DejaVuSansMono.",), "sans": ("DejaVuSans.",), "serif": ("DejaVuSerif.",),
+    "cjk": ("DroidSansFallback", "wqy-"), "arabic": ("DejaVuSans.",), "cyrillic": ("DejaVuSans.",),
+}  # fmt: skip
+HELD_OUT = {
+    "sans": ("Roboto-Regular", "Carlito-Regular"), "serif": ("NotoSerifCJK-Regular",),
+    "cjk": ("NotoSansCJK-Regular",), "arabic": ("Scheherazade-Regular",), "cyrillic": ("Roboto-Regular", "Carlito-Regular"),
+}  # fmt: skip
 _NAMES = ["DOE^JANE", "MUELLER, HANS", "O'BRIEN MARY", "GARCIA LOPEZ", "Smith, John A.", "NAKAMURA YUKI", "van der Berg", "KOWALSKI EWA"]
 _OTHERS = [
     "DOB 03/14/1961",
@@ -41,10 +49,17 @@ def text_for(script: str, rng: np.random.Generator) -> str:
     return str(pool[rng.integers(len(pool))])
 
 
-def coverage(text: str, font: str, height: int, script: str = "latin") -> np.ndarray | None:
+def face_of(font: str, script: str, size: int, held_out: bool):
+    """Return the first installed font of a style, None when there is none; `font` counts for Latin only."""
+    patterns = (HELD_OUT if held_out else _TRAINED).get(font if script == "latin" else script, ())
+    return next((face for pattern in patterns if (face := system_font(pattern, size))), None)
+
+
+def coverage(text: str, font: str, height: int, script: str = "latin", held_out: bool = False) -> np.ndarray | None:
     """Return ink coverage (rows, columns) from 0 to 1, tight around the text; None when no font can draw it.
 
-    Fonts: bitmap (5x8 cells, hard edges), stroke (OpenCV's Hershey, hard edges), mono, sans, serif (antialiased).
+    Fonts: bitmap (5x8 cells, hard edges), stroke (OpenCV's Hershey, hard edges), mono, sans, serif (antialiased; one that the network
+    was not trained with where `held_out`).
     """
     if font == "bitmap":
         ink = _drawn(text, ImageFont.load_default_imagefont(), hard=True)
@@ -57,9 +72,7 @@ def coverage(text: str, font: str, height: int, script: str = "latin") -> np.nda
         cv2.putText(canvas, text, (4, rise + 4), cv2.FONT_HERSHEY_SIMPLEX, scale, 255, max(round(scale * 1.5), 1))
         ink = canvas.astype(np.float32) / 255
     else:
-        pattern = {"mono": "DejaVuSansMono.", "sans": "DejaVuSans.", "serif": "DejaVuSerif."}[font]
-        wanted = _CJK_FONTS if script == "cjk" else (pattern,)
-        face = next((face for name in wanted if (face := system_font(name, max(round(height * 1.35), 6)))), None)
+        face = face_of(font, script, max(round(height * 1.35), 6), held_out)
         if face is None and script == "latin":
             face = ImageFont.load_default(max(round(height * 1.35), 6))
         if face is None:

@@ -96,6 +96,7 @@ def strata(judged: list[Judged]) -> dict[str, dict[str, tuple[int, int]]]:
         rows = {
             "modality": j.modality, "photometric": j.photometric, "syntax": j.syntax, "font": s.font, "height": f"{s.height:02d} px",
             "script": s.script, "rotation": f"{s.rotation}", "contrast": f"{s.contrast:.0%}",
+            "face": "held out" if s.held_out else "in training",
             "polarity": s.polarity, "position": s.position,
             "frames": "one of many" if j.frames > 1 else "single",
             "visibility": "< 1" if j.visibility < 1 else "1 to 3" if j.visibility < 3 else "> 3",
