@@ -30,7 +30,7 @@ def opens_on(last: date | None, window: Window) -> date | None:
 def closed_until(public: Store, candidate_root: str, window: Window, today: date) -> date | None:
     """Return the day that a new release must wait for, or None when it may be published today.
 
-    What was released already may be "published" again at any time: that changes nothing.
+    What was released already may be "published" again at any time, also under other terms: no object and no row of it changes.
     """
     if window == "always" or public.size("keys.json") is None:
         return None

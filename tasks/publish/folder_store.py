@@ -241,7 +241,7 @@ def _forget(temporary: str) -> None:
 
 
 def _explained(error: OSError) -> ReleaseError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return refuse(Cause.STORE_FULL, "store")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return refuse(Cause.STORE_DENIED, "store", type(error).__name__)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tasks.publish.ledger import Disclosure, read_disclosures
 from tasks.publish.log import read_log
 from tasks.publish.manifest_files import read_grain
+from tasks.publish.scratch import scratch_folder
 from tasks.publish.staging import fetch_manifests
 from tasks.publish.store import Store
 from tasks.publish.suppression import read_suppression
@@ -38,8 +37,8 @@ def report_patient(private: Store, public: Store, patient_id: str) -> PatientRep
         for entry in log.releases():
             if entry.release_id in log.superseded():
                 continue
-            with tempfile.TemporaryDirectory(prefix="sallyport-report-") as folder:
-                manifests = fetch_manifests(public, entry.release_id, Path(folder))
+            with scratch_folder("report") as folder:
+                manifests = fetch_manifests(public, entry.release_id, folder)
                 columns = ["patient_id", "StudyInstanceUID", "instance_count"]
                 series = read_grain(manifests, "series", columns)
             mine = series.filter(pc.is_in(series["patient_id"], value_set=pa.array(sorted(scope.patients), pa.string())))

@@ -55,6 +55,7 @@ def reissue_without(
         publication=Publication(
             title=summary["title"],
             description=summary.get("description", ""),
+            url=summary.get("url", ""),
             license_spdx=summary["license_spdx"],
             contact=summary["contact"],
             access_tier=summary["access_tier"],

@@ -5,7 +5,6 @@ Judging does not belong here; neither does building the files (`staging.py`) nor
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,10 +23,12 @@ from tasks.publish.latest import point_to_head
 from tasks.publish.log import Entry, Log, entry_bytes, entry_key, open_log, read_log
 from tasks.publish.manifest_files import read_grain
 from tasks.publish.objects import put_objects, random_transfers
+from tasks.publish.scratch import scratch_folder
 from tasks.publish.signing import Signer
 from tasks.publish.staging import Basis, Staged, stage_release
 from tasks.publish.store import AlreadyExistsError, Store
 from tasks.publish.suppression import Suppression, count_withdrawn, read_suppression
+from tasks.publish.terms import changed_terms, terms_of
 from tasks.spec import Publication
 
 _ATTEMPTS = 1000
@@ -66,25 +67,29 @@ def publish_candidate(
     """Publish exactly the bytes that the verdict is about, or raise; the put-if-absent of the log entry is the commit.
 
     Every object is read again and must have its frozen digest; suppression is checked before the first put and right before the
-    commit. Publishing the same content again returns the release that is there. `approval` is a reviewer's record
-    (candidate_root, expires_on, …). `canaries`: released PatientIDs of made patients that the gates must hold; one in a staged
-    manifest stops everything before the first byte is put. Raises HeldError when the verdict does not approve these bytes.
+    commit. Publishing the same content under the same terms again returns the release that is there; under other terms
+    (licence, tier, words, policy) it makes a new release of the same objects, whose entry names what changed. `approval` is a
+    reviewer's record (candidate_root, expires_on, …). `canaries`: released PatientIDs of made patients that the gates must hold; one
+    in a staged manifest stops everything before the first byte is put. Raises HeldError when the verdict does not approve these bytes.
     """
     _check_verdict(candidate, verdict, verdicts, approval, on)
     public.probe()
-    with tempfile.TemporaryDirectory(prefix="sallyport-publish-", dir=scratch) as folder:
-        instances = fetch_table(private, candidate, "instances", Path(folder))
+    with scratch_folder("publish", scratch) as folder:
+        instances = fetch_table(private, candidate, "instances", folder)
         digests = compute_digests(instances)
         if digests.root != candidate.root:
             raise refuse(Cause.CANDIDATE_CHANGED, f"candidate {candidate.candidate_id}", "its root cannot be recomputed")
         log = open_log(public, signer)
         current = log.current()
+        publication = publication or Publication()
         if current is not None and current.body["root"] == candidate.root:
-            point_to_head(public, signer, on)
-            return _release(current, changed=False)
+            terms = terms_of(publication, candidate.dataset)
+            if not changed_terms(public, current, terms, candidate.policy_sha256):
+                point_to_head(public, signer, on)
+                return _release(current, changed=False)
         checked = _check_suppression(private, instances)
         basis = Basis(
-            scratch=Path(folder),
+            scratch=folder,
             public=public,
             candidate=candidate,
             instances=instances,
@@ -93,7 +98,7 @@ def publish_candidate(
             verdicts=verdicts,
             signer=signer,
             on=on,
-            publication=publication or Publication(),
+            publication=publication,
             approval=approval,
         )
         if canaries:  # staged once for this question alone: what is put on the public side, the publisher may not delete again
@@ -131,7 +136,8 @@ def commit_release(
         release_id = fixed_id(attempt) if fixed_id else next_release_id(log, on, attempt)
         staged = stage(log, release_id)
         existing = log.current()
-        if kind == "release" and existing is not None and existing.body["root"] == staged.body["root"]:
+        same = existing is not None and existing.body["root"] == staged.body["root"] and not staged.body.get("changed_terms")
+        if kind == "release" and existing is not None and same:
             point_to_head(public, signer, on)
             return _release(existing, changed=False)
         check()

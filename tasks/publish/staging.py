@@ -20,12 +20,13 @@ from tasks.publish.candidate import Candidate
 from tasks.publish.canonical import readable_json, sha256_hex, sha256_stream
 from tasks.publish.digests import ReleaseDigests
 from tasks.publish.documents import ReleaseDescription, write_documents
-from tasks.publish.log import Log
+from tasks.publish.log import Entry, Log
 from tasks.publish.manifest_files import parts, read_grain
 from tasks.publish.manifest_schemas import MANIFESTS, SCHEMA_VERSION
 from tasks.publish.manifests import ReleaseFacts, write_manifests
 from tasks.publish.signing import Signer, allowed_signers, sign_dsse, sign_minisign, sign_ssh
 from tasks.publish.store import Store
+from tasks.publish.terms import changed_terms, terms_of
 from tasks.spec import Publication
 
 SIGNATURES = ("SHA256SUMS.sshsig", "SHA256SUMS.minisig")
@@ -85,6 +86,7 @@ def stage_release(basis: Basis, log: Log, release_id: str) -> Staged:
         publication=publication,
         gates=gates,
         previous_release_id=current.release_id if current else "",
+        changed_terms=tuple(_changed_terms(basis, current)),
     )
     evidence = {
         "approved": basis.verdict.approved,
@@ -93,7 +95,15 @@ def stage_release(basis: Basis, log: Log, release_id: str) -> Staged:
         "gates": gates,
         "candidate_id": candidate.candidate_id,
     }
-    return finish_release(folder, about, basis.signer, log, evidence=evidence, approval=basis.approval)
+    extra = {"changed_terms": list(about.changed_terms)} if about.changed_terms else None
+    return finish_release(folder, about, basis.signer, log, evidence=evidence, approval=basis.approval, extra=extra)
+
+
+def _changed_terms(basis: Basis, current: Entry | None) -> list[str]:
+    if current is None:
+        return []
+    terms = terms_of(basis.publication, basis.candidate.dataset)
+    return changed_terms(basis.public, current, terms, basis.candidate.policy_sha256)
 
 
 def finish_release(
@@ -196,11 +206,7 @@ def _release_json(folder: Path, about: ReleaseDescription, bound: dict[str, Any]
         "changes": dict(about.changes),
         "policy": {"name": about.policy_name, "sha256": about.policy_sha256, "settings": dict(about.policy)},
         "deid_option_codes": list(about.option_codes),
-        "license_spdx": about.publication.license_spdx,
-        "access_tier": about.publication.access_tier,
-        "title": about.publication.title or about.dataset,
-        "description": about.publication.description,
-        "contact": about.publication.contact,
+        **terms_of(about.publication, about.dataset),
         "previous_release_id": about.previous_release_id,
         "previous_head_sha256": log.head_sha256,
         "manifests": manifests,

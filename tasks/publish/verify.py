@@ -6,7 +6,6 @@ Needs only read access, works offline on a copy. The checks of manifests and obj
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -16,6 +15,7 @@ from tasks.errors import ReleaseError
 from tasks.publish.causes import CAUSES, Cause, refuse
 from tasks.publish.latest import read_latest
 from tasks.publish.log import Entry, Log, read_log
+from tasks.publish.scratch import scratch_folder
 from tasks.publish.store import Store
 from tasks.publish.tombstones import read_withdrawn
 from tasks.publish.verify_files import ReleaseFiles, check_files
@@ -164,8 +164,8 @@ class _Run:
         )
 
     def _check_content(self, entry: Entry, files: ReleaseFiles, withdrawn: frozenset[str]) -> None:
-        with tempfile.TemporaryDirectory(prefix="sallyport-verify-") as folder:
-            manifests = files.copy_manifests(Path(folder))
+        with scratch_folder("verify") as folder:
+            manifests = files.copy_manifests(folder)
             check_manifests(manifests, entry, withdrawn, self.add)
             self.done("manifests, references, digests, counts")
             if not self.problems:

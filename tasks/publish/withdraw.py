@@ -6,11 +6,9 @@ is meant is in `withdrawal_scope.py`, deleting in `purge.py`.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from tasks.publish import audit
@@ -24,6 +22,7 @@ from tasks.publish.private_purge import purge_private
 from tasks.publish.purge import Proof, purge
 from tasks.publish.reissue import reissue_without
 from tasks.publish.release import commit_release
+from tasks.publish.scratch import scratch_folder
 from tasks.publish.signing import Signer
 from tasks.publish.staging import fetch_manifests
 from tasks.publish.store import AlreadyExistsError, Store
@@ -137,7 +136,7 @@ def _replace_releases(
         current = log.current()
         for entry in sorted(affected, key=lambda e: e is not current):
             head = entry is current
-            with tempfile.TemporaryDirectory(prefix="sallyport-withdraw-") as folder:
+            with scratch_folder("withdraw") as folder:
                 withdrawn = frozenset(rows.series)
                 base = entry.release_id.split("+")[0]
                 reissues = sum(e.release_id.startswith(f"{base}+r") for e in log.releases())
@@ -145,7 +144,7 @@ def _replace_releases(
                     public,
                     signer,
                     on,
-                    lambda log_, id_: reissue_without(Path(folder), public, signer, on, log_, entry, withdrawn, id_, is_head=head),  # noqa: B023
+                    lambda log_, id_: reissue_without(folder, public, signer, on, log_, entry, withdrawn, id_, is_head=head),  # noqa: B023
                     check=lambda: None,
                     kind="release" if head else "reissue",
                     fixed_id=None if head else lambda attempt: f"{base}+r{reissues + 1 + attempt}",  # noqa: B023
@@ -161,9 +160,9 @@ def _affected_series(public: Store, entry: Entry, scope: Scope, rows: Plan) -> b
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    with tempfile.TemporaryDirectory(prefix="sallyport-withdraw-") as folder:
+    with scratch_folder("withdraw") as folder:
         try:
-            manifests = fetch_manifests(public, entry.release_id, Path(folder))
+            manifests = fetch_manifests(public, entry.release_id, folder)
         except KeyError:
             return False
         columns = ["patient_id", "StudyInstanceUID", "SeriesInstanceUID", "series_version_id"]

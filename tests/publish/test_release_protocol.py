@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tasks.errors import HeldError, ReleaseError
-from tasks.publish.candidate import read_candidate, read_table
+from tasks.policy import load_policy
+from tasks.publish.candidate import freeze_candidate, read_candidate, read_table
 from tasks.publish.causes import Cause
 from tasks.publish.digests import compute_digests
+from tasks.publish.log import append, read_log
 from tasks.publish.release import publish_candidate
 from tasks.publish.signing import signer_from_secret
 from tasks.publish.store import open_store
 from tasks.publish.verify import verify
+from tasks.publish.withdraw import withdraw
+from tasks.publish.withdrawal_scope import Asked
+from tasks.schemas import FINDINGS
 from tasks.secret import Secret
-from tests.publish.corpus import DAY, Shape, approve, frozen
+from tasks.spec import Publication
+from tests.publish.corpus import DAY, Shape, approve, fill_private, frozen
 
 SIGNER = signer_from_secret(Secret(bytes(range(32))))
 
@@ -58,6 +65,96 @@ def test_publishing_the_same_content_again_makes_no_new_release(tmp_path):
     again = publish_candidate(private, public, candidate, *approve(candidate), SIGNER, DAY.replace(day=22))
     assert again == replace(release, changed=False)
     assert before == tree(tmp_path / "public")
+
+
+WORDS = ["contact", "description", "title", "url"]
+TERMS = [
+    ({"license_spdx": "CC-BY-4.0"}, ["license_spdx"]),
+    ({"access_tier": "registered"}, ["access_tier"]),
+    (
+        {"title": "Chests", "description": "CT", "contact": "data@example.org", "url": "https://example.org"},
+        ["contact", "description", "title", "url"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("terms", "changed"), TERMS)
+def test_the_same_objects_under_other_terms_are_a_new_release_that_says_what_changed(tmp_path, terms, changed):
+    private, public, candidate, _ = published(tmp_path)
+    before = tree(tmp_path / "public")
+    publication = Publication(**terms)
+    release = publish_candidate(private, public, candidate, *approve(candidate), SIGNER, DAY, publication=publication)
+    assert (release.release_id, release.changed, release.root) == ("2026.11.1", True, candidate.root)
+    assert set(public.keys("series/")) == {k for k in before if k.startswith("series/")}
+    entry = read_log(public).entries[-1]
+    assert entry.body["changed_terms"] == changed
+    summary = json.loads(public.get("releases/2026.11.1/release.json"))
+    assert {name: summary[name] for name in terms} == terms
+    assert summary["changed_terms"] == changed
+    assert "changed: the" in public.get("releases/2026.11.1/CHANGELOG.md").decode()
+    assert [verify(public, r, full=True, today=DAY).status for r in ("2026.11.0", "2026.11.1")] == ["valid", "valid"]
+    again = publish_candidate(private, public, candidate, *approve(candidate), SIGNER, DAY, publication=publication)
+    assert again == replace(release, changed=False)
+
+
+def test_the_same_objects_judged_under_another_policy_are_a_new_release(tmp_path):
+    private, public, candidate, _ = published(tmp_path)
+    policy = load_policy("strict")
+    again = freeze_candidate(private, "sample", policy, read_table(private, candidate, "instances"), FINDINGS.empty_table())
+    release = publish_candidate(private, public, again, *approve(again), SIGNER, DAY)
+    assert (release.release_id, release.root) == ("2026.11.1", candidate.root)
+    assert read_log(public).entries[-1].body["changed_terms"] == ["policy"]
+
+
+def test_the_hundredth_release_of_a_month_follows_the_ninety_ninth(tmp_path):
+    """Release numbers are numbers: .100 comes after .99, in the log, for readers and for the next publisher."""
+    private, public, candidate, _ = published(tmp_path, Shape(patients=1, series=1, instances=1))
+    head = read_log(public)
+    body = {k: v for k, v in head.entries[0].body.items() if k not in ("kind", "seq", "previous_sha256")}
+    for number in range(1, 100):  # committed, though nobody put their files: only their numbers matter here
+        assert append(public, SIGNER, read_log(public), "release", {**body, "release_id": f"2026.11.{number}", "historical": True})
+    revised = frozen(private, Shape(patients=2, series=1, instances=1))
+    release = publish_candidate(private, public, revised, *approve(revised), SIGNER, DAY)
+    assert (release.release_id, release.seq) == ("2026.11.100", 101)
+    following = publish_candidate(private, public, candidate, *approve(candidate), SIGNER, DAY)
+    assert following.release_id == "2026.11.101"
+    report = verify(public, full=True, today=DAY)
+    assert (report.status, report.release_id) == ("valid", "2026.11.101")
+
+
+def test_a_clock_that_went_back_neither_reuses_a_number_nor_hides_the_newest_release(tmp_path):
+    private, public, _, _ = published(tmp_path)
+    candidate = frozen(private, Shape(patients=4))
+    earlier = DAY.replace(month=10, day=3)
+    release = publish_candidate(private, public, candidate, *approve(candidate), SIGNER, earlier)
+    assert (release.release_id, release.seq) == ("2026.10.0", 2)
+    assert read_log(public).current().release_id == "2026.10.0"
+    report = verify(public, full=True, today=DAY)
+    assert (report.status, report.release_id) == ("valid", "2026.10.0")
+    back = frozen(private, Shape(patients=5))
+    assert publish_candidate(private, public, back, *approve(back), SIGNER, DAY).release_id == "2026.11.1"
+    assert verify(public, full=True, today=DAY).release_id == "2026.11.1"
+
+
+@pytest.mark.parametrize("dataset", ["brüste-ct", "膝", "a'b", 'über "alles"', "x" * 200, "..", "%41", "a|b <script>"])
+def test_a_dataset_of_any_name_is_published_verified_and_described(tmp_path, dataset):
+    """The name is written into documents, signatures and manifests; no key is made of it."""
+    private, public = stores(tmp_path)
+    candidate = freeze_candidate(private, dataset, load_policy(), fill_private(private, Shape(1, 1, 1, 1)), FINDINGS.empty_table())
+    publish_candidate(private, public, candidate, *approve(candidate), SIGNER, DAY)
+    report = verify(public, full=True, today=DAY)
+    assert (report.status, report.problems) == ("valid", ())
+    assert all(key.isascii() for key in public.keys(""))
+    assert "<script>" not in public.get("releases/2026.11.0/validation.html").decode()
+
+
+def test_a_store_in_a_folder_of_any_name_is_published_to_verified_and_withdrawn_from(tmp_path):
+    folder = tmp_path / "naïve 'data' 100% #1?"
+    private, public, _, _ = published(folder, Shape(patients=2))
+    opened = open_store(public.url)
+    assert verify(opened, full=True, today=DAY).ok
+    withdraw(private, opened, SIGNER, DAY, Asked(patient_ids=("MRN-00001",)))
+    assert verify(opened, full=True, today=DAY).ok
 
 
 def test_a_revised_series_gets_a_new_version_and_the_rest_is_shared(tmp_path):

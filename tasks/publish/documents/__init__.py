@@ -31,6 +31,7 @@ class ReleaseDescription:
     publication: Publication
     gates: list[dict[str, Any]] = field(default_factory=list)
     previous_release_id: str = ""
+    changed_terms: tuple[str, ...] = ()
     supersedes: str = ""
     note: str = ""
 

@@ -95,8 +95,15 @@ def changelog_text(about: ReleaseDescription) -> str:
     lines = [f"# {about.release_id} ({about.on.isoformat()})\n"]
     lines.append(f"Against {about.previous_release_id}:\n" if about.previous_release_id else "The first release.\n")
     lines += [f"- {count} series {kind}\n" for kind, count in sorted(about.changes.items())] or ["- no series changed\n"]
+    lines += [f"- changed: {_term(name, about)}\n" for name in about.changed_terms]
     lines.append("\nWhich ones: `manifests/change.parquet`.\n")
     return "\n".join(lines[:2]) + "\n" + "".join(lines[2:])
+
+
+def _term(name: str, about: ReleaseDescription) -> str:
+    facts = about.publication
+    stated = {"license_spdx": f"the licence, now {facts.license_spdx}", "access_tier": f"the access tier, now {facts.access_tier}"}
+    return stated.get(name, f"the {name}")
 
 
 def _gates_table(about: ReleaseDescription) -> str:
