@@ -57,7 +57,10 @@ def open_s3(bucket: str, prefix: str, options: dict[str, str], *, anonymous: boo
             client = session.client("s3", endpoint_url=options.get("endpoint"), region_name=region, config=Config(**settings))
     except ValueError:
         raise UsageError("store", "the endpoint is not a URL", "write endpoint=https://host:port") from None
-    return S3Store(client, bucket, prefix, sse=options.get("sse", ""), kms_key_id=options.get("kms_key_id", ""))
+    store = S3Store(client, bucket, prefix, sse=options.get("sse", ""), kms_key_id=options.get("kms_key_id", ""))
+    if "endpoint" in options:  # a bucket of the same name on another server is another store
+        store.url += f"?endpoint={options['endpoint']}"
+    return store
 
 
 class S3Store:

@@ -59,6 +59,11 @@ def test_what_a_server_refuses_or_spoils_has_its_own_cause_before_anything_is_pu
         assert not [key for key in server.objects if "/probe/" not in key]
 
 
+def test_buckets_of_the_same_name_on_two_servers_are_two_stores_to_a_consumer():
+    urls = {open_store(f"s3://bucket/set{options}").url for options in ("", "?endpoint=http://one:1", "?endpoint=http://two:1")}
+    assert len(urls) == 3
+
+
 def test_a_busy_server_a_conflict_and_a_broken_connection_are_tried_again():
     with faulty_s3("busy once") as server:
         store = open_store(server.url)

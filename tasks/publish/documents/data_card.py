@@ -53,7 +53,16 @@ def card_text(about: ReleaseDescription) -> str:
 ## What is in it
 
 Images are in `series/` of the dataset, described by `manifests/*.parquet`; start with `series.parquet`. Columns are explained in
-`DATA_DICTIONARY.md`. `croissant.json` describes the same for machines, `s5cmd/all.txt` downloads everything.
+`DATA_DICTIONARY.md`. `croissant.json` describes the same for machines.
+
+## Download
+
+What matches a condition over the manifests, checked; or everything that is in a bucket (`s5cmd --no-sign-request` where it is open):
+
+```
+sallyport get URL DEST --where "Modality = 'CT'"
+sed 's|${{DATASET}}|s3://BUCKET/PREFIX|' s5cmd/all.txt | s5cmd run
+```
 
 ## Use
 
@@ -79,6 +88,8 @@ No de-identification is perfect. If you find a name, a face or anything else tha
 write to {contact}.
 
 ## Verify
+
+The first line checks everything, from the log of releases to every image. The other two, in this folder, need no tool of ours:
 
 ```
 sallyport verify URL --full

@@ -11,7 +11,7 @@ from tasks.publish.manifest_files import parts
 
 
 def write(folder: Path) -> None:
-    """Write the commands; run them with the dataset's S3 URL in place of `$DATASET`: `envsubst < all.txt | s5cmd run`."""
+    """Write the commands, `${DATASET}` standing for the dataset's S3 URL; how to run them is in the data card."""
     import pyarrow.parquet as pq
 
     (folder / "s5cmd").mkdir(exist_ok=True)
