@@ -69,16 +69,18 @@ def detect(image: Image8, engine: TextEngine, short_side: int) -> list[tuple[Poi
 
 def _tiles(image: Image8) -> list[tuple[int, int, Image8]]:
     rows, columns = image.shape[:2]
-    if max(rows, columns) <= _WHOLE:
-        return [(0, 0, image)]
-    tops, lefts = _steps(rows), _steps(columns)
-    tiles = ((top, left, image[top : top + _TILE, left : left + _TILE]) for top in tops for left in lefts)
+    (tops, height), (lefts, width) = _steps(rows), _steps(columns)
+    tiles = ((top, left, image[top : top + height, left : left + width]) for top in tops for left in lefts)
     return [(top, left, tile) for top, left, tile in tiles if int(tile.max()) - int(tile.min()) > 2]
 
 
-def _steps(length: int) -> list[int]:
-    last = max(length - _TILE, 0)
-    return sorted({*range(0, last, _TILE - _OVERLAP), last})
+def _steps(length: int) -> tuple[list[int], int]:
+    """Return where equal tiles that overlap begin on one side, and how long they are."""
+    if length <= _WHOLE:
+        return [0], length
+    count = -(-(length - _OVERLAP) // (_TILE - _OVERLAP))
+    size = -(-(length + (count - 1) * _OVERLAP) // count)
+    return [(length - size) * number // (count - 1) for number in range(count)], size
 
 
 def _detect_tile(tile: Image8, engine: TextEngine, short_side: int) -> list[tuple[Points, float]]:

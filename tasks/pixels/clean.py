@@ -28,6 +28,7 @@ def clean_text(instances: Sequence[Instance], policy: PixelPolicy, own_values: f
     `own_values` are the patient's own identifiers (identified, for matching only). ReleaseError when the engine is absent.
     """
     from tasks.pixels.engine import the_engine
+    from tasks.pixels.network import give_network_back
     from tasks.pixels.plan import examine_series
 
     outcomes: list[PixelOutcome | None] = [_without_looking(instance, policy) for instance in instances]
@@ -35,6 +36,8 @@ def clean_text(instances: Sequence[Instance], policy: PixelPolicy, own_values: f
     if waiting:
         engine = the_engine()
         examined = examine_series([instances[index] for index in waiting], policy, engine)
+        engine.give_back()  # blanking needs room for a copy of the pixels
+        give_network_back()
         for index, result in zip(waiting, examined, strict=True):
             outcomes[index] = _blanked(instances[index], result, own_values)
     return [outcome or PixelOutcome(i, Reason.PIXELS_NOT_EXAMINED, False) for i, outcome in zip(instances, outcomes, strict=True)]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tasks.errors import ReleaseError
+from tasks.pixels.session import give_back, open_session
 
 Grey = np.ndarray[Any, np.dtype[np.uint8]]
 Real = np.ndarray[Any, np.dtype[np.float32]]
@@ -33,19 +34,11 @@ class TextEngine:
 
     def __init__(self) -> None:
         import cv2
-        import onnxruntime
         from rapidocr_onnxruntime import __file__ as package
 
         cv2.setNumThreads(1)
         folder = package.rsplit("/", 1)[0] + "/models/"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # an arena never gives memory back to the worker
-        options.log_severity_level = 4
-        self._detect, self._read = (
-            onnxruntime.InferenceSession(folder + name, options, providers=["CPUExecutionProvider"])
-            for name in ("ch_PP-OCRv4_det_infer.onnx", "ch_PP-OCRv4_rec_infer.onnx")
-        )
+        self._detect, self._read = (open_session(folder + f"ch_PP-OCRv4_{part}_infer.onnx") for part in ("det", "rec"))
         characters = self._read.get_modelmeta().custom_metadata_map["character"].splitlines()
         self._characters = ["", *characters, " "]
 
@@ -72,6 +65,11 @@ class TextEngine:
             for row, i in enumerate(part):
                 readings[i] = self._decode(scores[row])
         return readings
+
+    def give_back(self) -> None:
+        """Give back the memory that looking at frames took."""
+        give_back(self._detect, (1, 3, 32, 32))
+        give_back(self._read, (1, 3, 48, 48))
 
     def _decode(self, scores: Real) -> Reading:
         """Collapse one CTC score table (steps, characters) to text and mean probability."""

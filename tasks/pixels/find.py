@@ -29,10 +29,12 @@ _ROUND = frozenset("0Oo°CcDUu1IilL|/\\()[]<>.,:;-_~'`^=\"8")  # what anatomy is
 _KNOWN = 0.7  # of the middle of a box of the reader's detector lies in boxes of the network: nothing new
 _READ = 16  # lines of one frame that are read, to prove them and for the patient's own values
 _INKED, _LEAST_INKED = 0.4, 20  # probability from which a pixel counts as ink; pixels of it that say anything about its value
+_FAINT, _FLAT = 0.1, 0.8  # probability below which a pixel is ground; share of the ground that has one value where it is flat
 _LEADING, _ABOVE = 0.15, 8.0  # share of one value among the ink, and how many times as often as the values next to it (anatomy: 5)
 _LEADERS = 3  # values of one box that are asked
 _COMMON = 0.05  # of the frame outside a box: a value this frequent is not its ink's
-_SURE, _SURER = 0.9, 0.94  # of a line whose strokes have no exact value, or none but that of its ground
+_HIGH = 0.1  # of the frame's short side
+_FAIRLY_SURE, _SURE, _SURER = 0.87, 0.9, 0.94  # of a line whose strokes have no exact value, or none but that of its ground
 _SHORT_SIDE = 736  # to which small frames are enlarged for the reader's detector
 
 
@@ -87,16 +89,18 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
     for grey in greys:
         maps = ink_maps(values, grey, drawn)
         for box in lines_of(maps, doubt):
-            whole, inked = lengthened(box, maps.line), [] if drawn is None else _values_of(box, values, maps.ink)
+            inked = [] if drawn is None else _values_of(box, values, maps.ink)
             value = next((v for v in inked if _elsewhere(values == v, box) <= _COMMON), None)
             if value is not None:
-                whole = fitted(whole, values == value)
+                whole = fitted(box, values == value)
                 proven = max(box.sides) >= 2 * min(box.sides) or (_is_clear(whole) and stands_out(box, grey, maps.ink))
-                found.append(_Line(whole, whole, proven))
-            else:  # air cut off at zero has one value too, and its noise looks like ink
-                doubtful = bool(inked) or doubt > 1
-                clear = _is_clear(box) and box.score >= (_SURER if inked else _SURE)
-                found.append(_Line(box, whole, clear and (not doubtful or stands_out(box, grey, maps.ink))))
+                found.append(_Line(whole, whole if whole.slack < box.slack else lengthened(whole, maps.line), proven))
+                continue
+            is_noisy = bool(inked) and not _is_flat(box, values == inked[0], maps.ink)
+            is_sure = _is_clear(box) and doubt <= 1 and not is_noisy
+            may_be = box.score >= _SURER if is_noisy else min(box.sides) <= _HIGH * min(grey.shape)  # a row of small pictures is higher
+            proven = is_sure or (may_be and _is_fairly_clear(box) and stands_out(box, grey, maps.ink))
+            found.append(_Line(box, lengthened(box, maps.line), proven))
     return found
 
 
@@ -105,6 +109,15 @@ def _elsewhere(same: np.ndarray[Any, np.dtype[np.bool_]], box: TextBox) -> float
     x, y, width, height = box.bounds
     inside = same[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
     return (int(same.sum()) - int(inside.sum())) / max(same.size - inside.size, 1)
+
+
+def _is_flat(box: TextBox, same: np.ndarray[Any, np.dtype[np.bool_]], ink: Real) -> bool:
+    """Tell whether the pixels of a box that are no ink are all alike; of air cut off at zero, whose noise looks like ink, only some are."""
+    x, y, width, height = box.bounds
+    rows, columns = (slice(max(start, 0) // 2 * 2, max(start + size, 2)) for start, size in ((y, height), (x, width)))
+    cut = same[rows, columns]
+    near = np.repeat(np.repeat(ink > _FAINT, 2, axis=0), 2, axis=1)[rows, columns][: cut.shape[0], : cut.shape[1]]
+    return bool(cut[~near].mean() >= _FLAT) if (~near).any() else False
 
 
 def _values_of(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) -> list[int]:
@@ -132,6 +145,11 @@ def _values_of(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) 
 def _is_clear(box: TextBox) -> bool:
     """Tell whether the network is sure of a long line."""
     return box.score >= _SURE and max(box.sides) >= max(2.5 * min(box.sides), 30.0)
+
+
+def _is_fairly_clear(box: TextBox) -> bool:
+    """Tell whether the network is fairly sure of a line that is longer still."""
+    return box.score >= _FAIRLY_SURE and max(box.sides) >= max(3.8 * min(box.sides), 30.0)
 
 
 def _is_seen(box: TextBox, seen: list[tuple[Points, float]]) -> bool:

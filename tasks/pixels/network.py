@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tasks.errors import ReleaseError
+from tasks.pixels.session import give_back, open_session
 from tasks.pixels.signs import Real, Values, signs_of
 
 _REMEDY = "install the package again (make install); it carries the network"
-_TILE, _OVERLAP = 768, 96  # pixels: tiles bound the memory; the network looks about 80 pixels far
+_TILE, _OVERLAP = 960, 96  # pixels: tiles bound the memory; the network looks about 80 pixels far
 _SEEN = 0.5  # probability
 _STRIDE = 4  # sides that the network takes are multiples of it
 
@@ -31,16 +32,14 @@ class InkMaps(NamedTuple):
 @lru_cache(maxsize=1)
 def _session() -> Any:
     try:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False
-        options.log_severity_level = 4
-        model = (resources.files(__package__) / "ink.onnx").read_bytes()
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return open_session((resources.files(__package__) / "ink.onnx").read_bytes())
     except Exception:
         raise ReleaseError("ink network", "cannot be loaded", _REMEDY) from None
+
+
+def give_network_back() -> None:
+    """Give back the memory that looking at frames took."""
+    give_back(_session(), (1, 24, 8, 8))
 
 
 def check_network() -> None:
@@ -105,11 +104,13 @@ def _spans(length: int) -> list[tuple[int, int, int, int]]:
     """Return (start, stop, first, last) of overlapping tiles over one side; first to last is the part that each answers for."""
     if length <= _TILE + _OVERLAP:
         return [(0, length, 0, length)]
-    starts = [*range(0, length - _TILE, _TILE - 2 * _OVERLAP), (length - _TILE + 1) // 2 * 2]  # even: tiles are folded in pairs
+    count = -(-(length - 2 * _OVERLAP) // (_TILE - 2 * _OVERLAP))
+    size = -(-(length + (count - 1) * 2 * _OVERLAP) // (2 * count)) * 2
+    starts = [(length - size) * number // (count - 1) // 2 * 2 for number in range(count)]  # even: tiles are folded in pairs
     spans = []
     for number, start in enumerate(starts):
-        stop = min(start + _TILE, length)
+        stop = length if number == count - 1 else start + size
         first = 0 if number == 0 else start + _OVERLAP
-        last = length if number == len(starts) - 1 else starts[number + 1] + _OVERLAP
+        last = length if number == count - 1 else starts[number + 1] + _OVERLAP
         spans.append((start, stop, first, last))
     return spans

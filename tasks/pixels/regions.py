@@ -23,6 +23,7 @@ _SMALL = 8.0  # pixels of the maps: shorter parts are not cut
 _GAP, _ASIDE, _TALLER = 2.0, 0.6, 2.2  # line heights: between two pieces of a line, off its middle, and how high a piece may be
 _GROWN = 0.3  # line heights by which a piece may make its line higher
 _WITHIN = 0.5  # probability of a line where ink counts towards its extent
+_CERTAIN = 0.85  # probability of a line with or without clear ink
 _NEARLY, _NO_LARGER = 0.985, 1.2  # cosine of ten degrees; times its area that a box may have as an upright one
 _BETWEEN = 2  # rows of the maps without ink between two lines of one component
 _FAR, _SHARE = 1.5, 0.06  # line heights without ink, and share of a line's ink: less, so far off, is not the line's
@@ -53,7 +54,8 @@ def lines_of(maps: InkMaps, doubt: float = 1.0) -> list[TextBox]:
         core = core if core.mean() > _CLEAR else (line > _CORE) | (ink > _INK)
         boxes += [TextBox(corners, score, rule="P1.ink", slack=3.0) for corners in _rectangles(points, core)]
     inked = np.argwhere((maps.ink > _INK) & (maps.line > _WITHIN))[:, ::-1].astype(np.float32) * 2 + 1
-    return [_trimmed(_upright(box, inked), inked) for box in _whole_lines(boxes)]
+    certain = np.argwhere(maps.line > _CERTAIN)[:, ::-1].astype(np.float32) * 2 + 1
+    return [_trimmed(_upright(box, inked), inked, certain) for box in _whole_lines(boxes)]
 
 
 def _upright(box: TextBox, inked: Points) -> TextBox:
@@ -74,8 +76,11 @@ def _upright(box: TextBox, inked: Points) -> TextBox:
     return replace(box, corners=np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32))
 
 
-def _trimmed(box: TextBox, inked: Points) -> TextBox:
-    """Return the box cut down to the clear ink inside it (given as points of the frame), without ink that stands far off at its ends."""
+def _trimmed(box: TextBox, inked: Points, certain: Points) -> TextBox:
+    """Return the box cut down to the clear ink inside it (given as points of the frame), without ink that stands far off at its ends.
+
+    It stays as long as points go on in it that certainly lie in a line.
+    """
     middle, (along, across, length, height) = box.corners.mean(axis=0), axes_of(box)
     axes = np.stack([along, across])
     near = inked[(np.abs(inked - middle) <= length).all(axis=1)]
@@ -89,6 +94,10 @@ def _trimmed(box: TextBox, inked: Points) -> TextBox:
     if not kept:
         return box
     left, right = float(kept[0][0]) - 1, float(kept[-1][-1]) + 1
+    sure = (certain - middle) @ axes.T
+    sure = sure[(np.abs(sure) <= np.array([length, height]) / 2).all(axis=1), 0]
+    if sure.size:
+        left, right = min(left, float(np.quantile(sure, 0.002))), max(right, float(np.quantile(sure, 0.998)))
     off = place[(place[:, 0] >= left) & (place[:, 0] <= right), 1]
     top, bottom = (float(v) for v in np.quantile(off, (0.005, 0.995)))
     left, right = max(left, -length / 2), min(right, length / 2)
