@@ -30,7 +30,7 @@ from tasks.scan.strangers import identity_rows
 from tasks.spec import Archive as ArchiveSpec
 
 _WATCHDOG_EXIT = 75  # EX_TEMPFAIL: the nanny restarts the worker
-_EVIDENCE = "evidence/1"  # what is noted beside the objects: with another form, studies are processed again
+_EVIDENCE = "evidence/2"  # what is noted beside the objects: with another form, studies are processed again
 
 
 @dataclass(frozen=True, slots=True)

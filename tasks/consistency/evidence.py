@@ -17,7 +17,7 @@ from tasks.consistency.frames import Frame, middle_frame
 from tasks.consistency.likeness import SIDE, block_means, packed
 from tasks.consistency.plausible import flaw_of, noise_level
 from tasks.consistency.sources import series_counts, source_digest
-from tasks.model import PulledFile
+from tasks.model import PulledFile, Status
 from tasks.publish.store import Store
 from tasks.scan.texts import texts_of
 from tasks.scan.walk import Walk, read_walk
@@ -50,7 +50,13 @@ PICTURES = pa.struct(
     ]
 )
 TEXTS = pa.struct(
-    [pa.field("PatientID", _TEXT), pa.field("SOPInstanceUID", _TEXT), pa.field("place", _TEXT), pa.field("text", pa.binary())]
+    [
+        pa.field("PatientID", _TEXT),
+        pa.field("SOPInstanceUID", _TEXT),
+        pa.field("place", _TEXT),
+        pa.field("vr", _TEXT),
+        pa.field("text", pa.binary()),
+    ]
 )
 
 EVIDENCE = pa.schema(
@@ -75,7 +81,8 @@ class StudyEvidence:
         self._study_key, self._secret = study_key, secret
         self._source_digest, self._source_series = source_digest(pulled, secret), series_counts(pulled, secret)
         self._objects: list[dict[str, Any]] = []
-        self._texts: dict[tuple[str, str, bytes], dict[str, Any]] = {}
+        self._texts: dict[tuple[str, str, str, bytes], dict[str, Any]] = {}
+        self._in_released: set[tuple[str, str, str, bytes]] = set()
         self._sums: dict[str, tuple[dict[str, Any], Any, int]] = {}
         self._seen: dict[str, int] = {}
 
@@ -83,8 +90,13 @@ class StudyEvidence:
         """Note one written object. `row`: its INSTANCES row; `rewritten_from`: its source, when pixels were rewritten. Raises OSError."""
         walk = read_walk(path)
         patient, uid = str(row["PatientID"]), str(row["SOPInstanceUID"])
-        for place, text in texts_of(walk):
-            self._texts.setdefault((patient, place, text), {"PatientID": patient, "SOPInstanceUID": uid, "place": place, "text": text})
+        released = row["status"] == Status.RELEASED.value
+        for place, vr, text in texts_of(walk):
+            key = (patient, str(row["SeriesInstanceUID"]), place, text)  # per series: each is withdrawn by itself
+            if key not in self._texts or (released and key not in self._in_released):  # of those that say it, one that is released
+                self._texts[key] = {"PatientID": patient, "SOPInstanceUID": uid, "place": place, "vr": vr, "text": text}
+            if released:
+                self._in_released.add(key)
         frame = self._frame(walk, row)
         self._objects.append(
             {

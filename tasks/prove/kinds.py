@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasks.prove import comparisons, crowds, decisions, leaks, tables
+from tasks.prove import comparisons, crowds, decisions, disguised, leaks, tables
 from tasks.prove.leaks import Plant
 from tasks.prove.tables import CandidateDefect
 
@@ -29,13 +29,20 @@ OBJECT_DEFECTS = (
     ObjectDefect("T1", "the patient's own value", leaks.exact_identifier, EXACT),
     ObjectDefect("T1", "own value, encoded", leaks.encoded_identifier, EXACT),
     ObjectDefect("T1", "own value, digits or squashed", leaks.digits_and_squashed, EXACT),
+    ObjectDefect("T1", "own value, packed or escaped", disguised.packed_value, USUAL, ("T1.",)),
+    ObjectDefect("T1", "own value, spelled apart or turned", disguised.spelled_apart, USUAL, ("T1.",)),
+    ObjectDefect("T1", "own id or day as a number", disguised.value_as_number, USUAL, ("T1.", "T10.")),
     ObjectDefect("T1", "own name with one slip", leaks.near_miss, USUAL, ("T1.",)),
     ObjectDefect("T2", "text where a number or code belongs", leaks.number_domain, USUAL),
+    ObjectDefect("T2", "attribute that no option retains", disguised.attribute_not_retained, USUAL, ("T2.direct",)),
     ObjectDefect("T3", "shape of PHI, of somebody unknown", leaks.shape_of_phi, USUAL),
     ObjectDefect("T5", "UID of the source", leaks.source_uid, EXACT),
     ObjectDefect("T5", "UID that anybody can derive", leaks.derivable_uid, EXACT),
+    ObjectDefect("T5", "digest of an id", disguised.digest_of_id, USUAL, ("T5.",)),
+    ObjectDefect("T5", "UID that holds an id or a day", disguised.telling_uid, USUAL, ("T5.",)),
     ObjectDefect("T6", "unclean container", leaks.unclean_container, USUAL),
     ObjectDefect("T10", "date that was not shifted", leaks.unshifted_date, EXACT),
+    ObjectDefect("T10", "date moved by another offset", disguised.date_of_another_offset, EXACT, ("T10.",)),
 )
 """In the order of the gates."""
 

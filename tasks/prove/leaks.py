@@ -26,7 +26,7 @@ _CARRIERS = ("{}", "scan of {}", "{} 3mm", "FU {} liver", "see {} / prior", "{}_
 def exact_identifier(specimen: Specimen, chance: random.Random, dataset: Dataset) -> bytes | None:
     """Leave one of the patient's own values, spelled as software and people spell it, somewhere in the object."""
     value = chance.choice(_spellings(specimen.patient, chance))
-    place = chance.choice((_in_text, _in_text, _in_item, _in_private, _as_name, _in_private_bytes, _behind_the_end))
+    place = chance.choice((in_text, in_text, _in_item, in_private, _as_name, _in_private_bytes, _behind_the_end))
     return place(value, chance, dataset)
 
 
@@ -57,7 +57,7 @@ def digits_and_squashed(specimen: Specimen, chance: random.Random, dataset: Data
     options = [patient.family + patient.given, (patient.given + patient.family).lower(), "".join(c for c in patient.phone if c.isdigit())]
     if len(digits.lstrip("0")) >= 6:
         options += [digits.lstrip("0"), digits]
-    _in_text(chance.choice(options), chance, dataset)
+    in_text(chance.choice(options), chance, dataset)
     return None
 
 
@@ -69,7 +69,7 @@ def near_miss(specimen: Specimen, chance: random.Random, dataset: Dataset) -> by
     swapped = name[:at] + name[at + 1] + name[at] + name[at + 2 :]
     slip = chance.choice((name[:at] + name[at + 1 :], name[:at] + letter + name[at + 1 :], name[:at] + letter + name[at:], swapped))
     slip = slip if slip.lower() != name.lower() else name[:at] + letter + name[at + 1 :]
-    _in_text(slip, chance, dataset)
+    in_text(slip, chance, dataset)
     return None
 
 
@@ -77,7 +77,7 @@ def source_uid(specimen: Specimen, chance: random.Random, dataset: Dataset) -> b
     """Leave a UID of the source in a UID, a text or a private element, or extend it."""
     uid = chance.choice(sorted(u for u in specimen.identity.uids if len(u) >= 12))
     uid = chance.choice((uid, uid, uid[:60] + ".1"))
-    chance.choice((_uid_in_frame, _in_text, _in_private))(uid, chance, dataset)
+    chance.choice((_uid_in_frame, in_text, in_private))(uid, chance, dataset)
     return None
 
 
@@ -127,7 +127,7 @@ def shape_of_phi(specimen: Specimen, chance: random.Random, dataset: Dataset) ->
         f"{n(1, 199)} {chance.choice(_NAMES)} Street",
         f"SSN {n(100, 665)}-{n(10, 99)}-{n(1000, 9999)}",
     )
-    _in_text(chance.choice(shapes), chance, dataset)
+    in_text(chance.choice(shapes), chance, dataset)
     return None
 
 
@@ -155,7 +155,7 @@ def strangers_value(other: Specimen, chance: random.Random, dataset: Dataset) ->
     patient = other.patient
     ids = [v for v in (patient.patient_id, patient.accession) if len(v.lstrip("0")) >= 7]
     names = [f"{patient.family}^{patient.given}", f"{patient.given} {patient.family}", f"{patient.family}, {patient.given}"]
-    place = chance.choice((_in_text, _in_private, _in_item, _as_name))
+    place = chance.choice((in_text, in_private, _in_item, _as_name))
     place(chance.choice([*ids, *names]), chance, dataset)
     return None
 
@@ -216,7 +216,7 @@ def _spellings(patient: SamplePatient, chance: random.Random) -> list[str]:
     ]
 
 
-def _in_text(value: str, chance: random.Random, dataset: Dataset) -> None:
+def in_text(value: str, chance: random.Random, dataset: Dataset) -> None:
     setattr(dataset, chance.choice(_TEXT_KEYWORDS), chance.choice(_CARRIERS).format(value)[:64])
 
 
@@ -229,7 +229,7 @@ def _in_item(value: str, chance: random.Random, dataset: Dataset) -> None:
     dataset.RequestAttributesSequence = Sequence([Dataset(), outer])
 
 
-def _in_private(value: str, chance: random.Random, dataset: Dataset) -> None:
+def in_private(value: str, chance: random.Random, dataset: Dataset) -> None:
     block = dataset.private_block(0x0029, "PROVE MADE", create=True)
     block.add_new(chance.randint(0x10, 0xEF), chance.choice(("LO", "LT", "UT", "ST")), value)
 

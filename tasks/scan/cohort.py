@@ -12,13 +12,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from tasks.model import Finding
 from tasks.scan.identity import SourceIdentity
-from tasks.scan.needles import Guard, name_parts
-from tasks.scan.search import printable_runs
-from tasks.scan.texts import NUMBERS, WITHOUT_WORDS, stands_alone
+from tasks.scan.needles import Guard, name_parts, stands_alone
 from tasks.scan.vocabulary import fold, technical_words
-from tasks.scan.walk import Walk
 
 IDS = frozenset(("patient_id", "accession_number", "record_number", "phone"))
 KINDS = IDS | {"patient_name"}
@@ -95,26 +91,6 @@ def _bytes_of(part: str) -> set[bytes]:
     return {raw for raw in found if len(raw) >= _SHORTEST_PART}
 
 
-def find_others(walk: Walk, index: CohortIndex, person: str, own: SourceIdentity, sop_instance_uid: str) -> list[Finding]:
-    """Return where an object of `person` holds an id, or two name parts side by side, of somebody else."""
-    if not len(index.automaton):
-        return []
-    found: set[tuple[str, str]] = set()
-    for number, element in enumerate(walk.elements):
-        length = element.end - element.start
-        if element.vr in WITHOUT_WORDS or length < _SHORTEST_PART:
-            continue
-        raw = walk.value(element) if length <= _LARGE else _runs(walk, element.start, element.end)
-        if element.vr in NUMBERS and not _LONG_NUMBER.search(raw):
-            continue
-        for kind in kinds_of_others(raw, index, person, lambda: own):
-            found.add(("pixel bytes" if element is walk.pixels else walk.place(number), kind))
-    return [Finding(sop_instance_uid, place, kind, "T1x.other", 1.0) for place, kind in sorted(found)]
-
-
-_LONG_NUMBER = re.compile(rb"\d{7}")
-
-
 def kinds_of_others(raw: bytes, index: CohortIndex, person: str, own: Callable[[], SourceIdentity] = SourceIdentity) -> set[str]:
     """Return the kinds by which some other person than `person` can be told in a stretch of bytes.
 
@@ -147,9 +123,3 @@ def _side_by_side(parts: list[tuple[int, str]]) -> list[set[str]]:
     return [
         {one, other} for (first, one), (second, other) in pairwise(parts) if one != other and second - first <= _SIDE_BY_SIDE + len(other)
     ]
-
-
-def _runs(walk: Walk, start: int, end: int) -> bytes:
-    import numpy as np
-
-    return printable_runs(np.frombuffer(walk.data, np.uint8, end - start, start))

@@ -10,6 +10,22 @@ from datetime import date, timedelta
 
 _MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
 
+_MONTHS_ELSEWHERE = (
+    "januar jänner jan janvier enero gennaio janeiro januari",
+    "februar feber février fevrier febrero febbraio fevereiro februari",
+    "märz maerz mars marzo março marco maart",
+    "avril abril aprile april",
+    "mai mayo maggio maio mei maj",
+    "juni juin junio giugno junho",
+    "juli juillet julio luglio julho",
+    "août aout agosto augustus augusti",
+    "septembre septiembre settembre setembro september",
+    "oktober octobre octubre ottobre outubro",
+    "novembre noviembre novembro november",
+    "dezember décembre decembre diciembre dicembre dezembro december",
+)
+"""German, French, Spanish, Italian, Portuguese, Dutch, Swedish: what the English names do not cover."""
+
 
 def spelled_dates(day: str) -> Iterator[str]:
     """Yield the spellings of a day YYYYMMDD, lower case; none that two digits of a year leave too short."""
@@ -19,7 +35,7 @@ def spelled_dates(day: str) -> Iterator[str]:
     m, d = str(int(month)), str(int(dom))
     yield day
     for a, b in ((month, dom), (m, d)):
-        for sep in "-/.":
+        for sep in "-/._":
             yield f"{year}{sep}{a}{sep}{b}"
             yield f"{b}{sep}{a}{sep}{year}"
             yield f"{a}{sep}{b}{sep}{year}"
@@ -38,6 +54,19 @@ def spelled_dates(day: str) -> Iterator[str]:
             yield f"{a}{month_name}{year[2:]}"
     yield f"{dom}{month}{year}"
     yield f"{month}{dom}{year}"
+    for foreign in _MONTHS_ELSEWHERE[int(month) - 1].split():
+        for a in {dom, d}:
+            yield f"{a} {foreign} {year}"
+            yield f"{a}. {foreign} {year}"
+            yield f"{a} de {foreign} de {year}"
+    for a, b in ((month, dom), (m, d)):
+        yield f"{year}年{a}月{b}日"
+        yield f"{year}년 {a}월 {b}일"
+    if the_day := as_day(day):
+        iso = the_day.isocalendar()
+        yield f"{year}-{the_day:%j}"
+        yield f"{iso.year}-w{iso.week:02}-{iso.weekday}"
+        yield f"{iso.year}w{iso.week:02}{iso.weekday}"
 
 
 def as_day(text: str) -> date | None:

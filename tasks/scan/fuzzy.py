@@ -1,6 +1,7 @@
-"""Words that are one slip of the keyboard away from a name or number of the patient (T1 fuzzy): a person decides.
+"""Words that are one slip of the keyboard away from a name or number of the patient, or its beginning (T1 fuzzy): a person decides.
 
-Exact spellings are in `needles`. One slip: a letter more, less, other, or two neighbours exchanged.
+Exact spellings are in `needles`. One slip: a letter more, less, other, or two neighbours exchanged. A beginning: what a field of 16
+characters left of a long name.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tasks.scan.vocabulary import fold, technical_words
 
 _SHORTEST_NAME = 5
 _SHORTEST_NUMBER = 7
+_SHORTEST_BEGINNING = 6
 _WORD = re.compile(r"[^\W\d_]{4,}|\d{6,}")
 
 
@@ -28,6 +30,18 @@ def fuzzy_targets(identity: SourceIdentity) -> dict[str, str]:
     return targets
 
 
+@lru_cache(maxsize=4)
+def beginnings(identity: SourceIdentity) -> dict[str, str]:
+    """Return the beginnings of every long name of the identity, with their kinds."""
+    return {
+        word[:end]: kind
+        for kind, value in sorted(identity.values)
+        if kind in ("patient_name", "person_name")
+        for word in _targets_of(kind, value)
+        for end in range(_SHORTEST_BEGINNING, len(word) - 1)
+    }
+
+
 def near_misses(text: str, identity: SourceIdentity) -> set[str]:
     """Return the kinds of values that some word of the text nearly is."""
     targets = fuzzy_targets(identity)
@@ -38,6 +52,8 @@ def near_misses(text: str, identity: SourceIdentity) -> set[str]:
     for word in _WORD.findall(fold(text)):
         if word in words or len(word) > 40:
             continue
+        if len(word) >= _SHORTEST_BEGINNING and (kind := beginnings(identity).get(word)):
+            found.add(kind)
         for neighbour in _deletions(word):
             pointed = targets.get(neighbour)
             if pointed is None:

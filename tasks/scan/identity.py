@@ -12,7 +12,7 @@ from functools import lru_cache
 from tasks.model import PulledFile
 from tasks.scan.charset import decode
 from tasks.scan.vocabulary import is_placeholder
-from tasks.scan.walk import Walk, read_walk
+from tasks.scan.walk import Walk, implied_vr, read_walk
 
 _KIND = {
     0x00100010: "patient_name",
@@ -101,7 +101,7 @@ def collect_identity(files: Iterable[PulledFile]) -> SourceIdentity:
             if vr == "UI":
                 uids.update(_instance_uids(tag, raw))
             elif vr in ("DA", "DT"):
-                found = _days(raw) if tag not in PUBLIC_DATES else ()
+                found = tuple(_days(raw)) if tag not in PUBLIC_DATES else ()
                 dates.update(found)
                 if tag == _STUDY_DATE:
                     study_dates.update(found)
@@ -117,14 +117,9 @@ def collect_identity(files: Iterable[PulledFile]) -> SourceIdentity:
 def _header_values(source: Walk) -> Iterator[tuple[int, str, bytes]]:
     data = source.data
     for tag, vr, start, end, _, _ in source.elements:
-        if vr in ("UI", "DA", "DT", "PN") or tag in _KIND or tag in _TECHNICAL:
-            if 0 < end - start <= 65536:
-                yield tag, vr, data[start:end]
-        elif vr == "UN" and tag in _PN_LIKE and 0 < end - start <= 65536:
-            yield tag, "PN", data[start:end]
-
-
-_PN_LIKE = frozenset((0x00080090, 0x00081048, 0x00081050, 0x00081060, 0x00081070, 0x00321032))
+        vr = implied_vr(tag) if vr == "UN" else vr
+        if (vr in ("UI", "DA", "DT", "PN") or tag in _KIND or tag in _TECHNICAL) and 0 < end - start <= 65536:
+            yield tag, vr, data[start:end]
 
 
 def _instance_uids(tag: int, raw: bytes) -> Iterator[str]:

@@ -39,9 +39,26 @@ class Needle(NamedTuple):
     guard: int
 
 
+def stands_alone(raw: bytes, first: int, last: int, guard: int) -> bool:
+    """Say whether an occurrence is a word or number of its own, as its guard asks."""
+    before, after = raw[first - 1 : first] if first else b"", raw[last : last + 1]
+    if guard & Guard.WHOLE:
+        return not before.isalnum() and not after.isalnum() and before != b"." and after != b"."
+    if guard & Guard.WORD and (before.isalnum() or after.isalnum()):
+        return False
+    if guard & (Guard.NUMBER | Guard.DAY) and (before.isdigit() or after.isdigit()):
+        return False
+    if guard & Guard.LEFT_NUMBER and before.isdigit():
+        return False
+    return not (guard & Guard.UNDOTTED and before == b"." and raw[first - 2 : first - 1].isdigit())
+
+
 _NAME_SPLIT = re.compile(r"[\^\s,.;\-_/&()'’`]+")
 _TITLES = frozenset(("prof", "mrs", "miss", "herr", "frau", "mme", "mlle", "phd", "msc", "bsc", "dipl", "sir", "madam", "jun", "sen"))
 _PARTICLES = frozenset(("the", "von", "van", "der", "den", "ter", "del", "las", "los"))
+_TWO_LETTERS = {"ae": "äæ", "oe": "öøœ", "ue": "ü", "ss": "ß", "aa": "å", "ny": "ñ", "Ae": "ÄÆ", "Oe": "ÖØ", "Ue": "Ü", "Aa": "Å"}
+_TRANSLITERATED = str.maketrans({letter: two for two, letters in _TWO_LETTERS.items() for letter in letters})
+_SUBSCRIBER_DIGITS = 8
 _PAIR_JOINS = (" ", "^", ",", ", ", "_", "-", ".", "^^")
 _ALNUM = re.compile(r"[a-z0-9]+")
 
@@ -59,12 +76,17 @@ def spellings(identity: SourceIdentity) -> Iterator[Needle]:
     for day in identity.dates | birthdays:
         for spelling in spelled_dates(day):
             guard = Guard.DAY | Guard.UNDOTTED if spelling.isdigit() else Guard.NUMBER | Guard.UNDOTTED
-            yield Needle(spelling, "birth_date" if day in birthdays else "date", f"T1.date:{day}", guard | Guard.TEXT)
-    for kind, code in derivable_codes(identity):
-        yield Needle(code, kind, "T5.derivable", Guard.NONE)
+            yield Needle(_as_bytes(spelling), "birth_date" if day in birthdays else "date", f"T1.date:{day}", guard | Guard.TEXT)
+    for kind, code, is_word in derivable_codes(identity):
+        yield Needle(code, kind, "T5.derivable", Guard.WORD | Guard.TEXT if is_word else Guard.NONE)
     for uid in identity.uids:
         guard = Guard.LEFT_NUMBER | Guard.NUMBER if len(uid) >= 12 else Guard.WHOLE
         yield Needle(uid.lower(), "uid", "T5.source_uid", guard)
+
+
+def transliterated(text: str) -> str:
+    """Return a text as keyboards without its letters write it: Müller is Mueller."""
+    return text if text.isascii() else text.translate(_TRANSLITERATED)
 
 
 def name_parts(value: str) -> list[str]:
@@ -78,7 +100,7 @@ def name_parts(value: str) -> list[str]:
 
 def _names(kind: str, value: str, technical: frozenset[str]) -> Iterator[Needle]:
     words = technical_words().union(*(t.split() for t in technical))
-    for group in value.split("="):
+    for group in dict.fromkeys(spelled for part in value.split("=") for spelled in (part, transliterated(part))):
         if is_placeholder(group):
             continue
         parts = name_parts(group)
@@ -178,6 +200,10 @@ def _identifiers(kind: str, value: str, technical: frozenset[str]) -> Iterator[N
     if digits != squashed and len(digits) >= {"patient_id": 6, "accession_number": 6, "phone": 7}.get(kind, 9):
         for spelling in {digits, digits.lstrip("0")}:
             yield from _identifier(kind, spelling)
+    if kind == "phone" and len(digits) > _SUBSCRIBER_DIGITS:
+        yield Needle(digits[-_SUBSCRIBER_DIGITS:], kind, "T1.exact", Guard.LABEL)  # whatever codes stand before it
+    if digits.isascii() and len(digits) >= 7:
+        yield Needle(f"{int(digits):x}", kind, "T1.encoded", Guard.WORD | Guard.LABEL)
     if len(squashed) >= 6 and any(c.isdigit() for c in squashed):
         yield from _disguised(value.strip(), kind)
     if kind in ("organization", "address"):
@@ -225,6 +251,10 @@ def _disguised(text: str, kind: str) -> Iterator[Needle]:
             inner = inner[:-1] if (shift + len(raw)) % 3 else inner
             if len(inner) >= 7:
                 yield Needle(inner.lower(), kind, "T1.base64", Guard.NONE)
+
+
+def _as_bytes(spelling: str) -> str:
+    return spelling if spelling.isascii() else spelling.encode("utf-8").lower().decode("latin-1")
 
 
 def _needle(raw: bytes, kind: str, rule: str, guard: int) -> Needle:

@@ -5,13 +5,14 @@ Searching itself is in `search`, `patterns`, `container`, `domains`.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from tasks.model import Finding
 from tasks.scan.charset import decode
 from tasks.scan.container import flaws
 from tasks.scan.dates import as_day, is_shifted, shift_between
-from tasks.scan.derived import derivable_uids
+from tasks.scan.derived import derivable_uids, telling_parts
+from tasks.scan.direct import direct_identifiers
 from tasks.scan.domains import misdeclared, strays, undecided
 from tasks.scan.fuzzy import near_misses
 from tasks.scan.identity import PUBLIC_DATES, SourceIdentity
@@ -20,7 +21,10 @@ from tasks.scan.search import search
 from tasks.scan.vocabulary import is_placeholder
 from tasks.scan.walk import Element, Walk
 
-_SCORES = {"T1.exact": 1.0, "T1.squashed": 0.9, "T1.initial": 0.8, "T1.part": 0.7, "T1.hex": 1.0, "T1.base64": 1.0, "T1.encoded": 1.0}
+_SCORES = {
+    "T1.exact": 1.0, "T1.squashed": 0.9, "T1.initial": 0.8, "T1.part": 0.7, "T1.hex": 1.0, "T1.base64": 1.0, "T1.encoded": 1.0,
+    "T1.disguised": 0.9, "T1.number": 0.9,
+}  # fmt: skip
 FUZZY_SCORE = 0.45
 """Below what holds an object: a person decides about near misses (gate T1, ask)."""
 _LONGEST_TEXT = 1 << 20
@@ -52,6 +56,8 @@ def scan_walk(walk: Walk, identity: SourceIdentity, sop_instance_uid: str) -> li
         add(walk.place(index), stray.kind, stray.rule, stray.score)
     for place, stray in misdeclared(walk):
         add(place, stray.kind, stray.rule, stray.score)
+    for index, stray in direct_identifiers(walk):
+        add(walk.place(index), stray.kind, stray.rule, stray.score)
     shift = _shift(walk, identity)
     derivable = derivable_uids(identity)
     for index, element in enumerate(walk.elements):
@@ -61,11 +67,14 @@ def scan_walk(walk: Walk, identity: SourceIdentity, sop_instance_uid: str) -> li
         raw = walk.value(element)
         for stray in strays(element.tag, vr, raw):
             add(walk.place(index), stray.kind, stray.rule, stray.score)
-        if vr == "UI" and derivable and not derivable.isdisjoint(raw.rstrip(b"\0 ").decode("latin-1").split("\\")):
-            add(walk.place(index), "uid", "T5.derivable", 0.9)
-        elif vr in _DATES and shift is not None and element.tag not in PUBLIC_DATES:
-            if any(d and not is_shifted(d, shift, identity.dates) for d in map(as_day, raw.decode("latin-1").split("\\"))):
-                add(walk.place(index), "date", "T10.offset", 0.4)
+        if vr == "UI":
+            if derivable and not derivable.isdisjoint(raw.rstrip(b"\0 ").decode("latin-1").split("\\")):
+                add(walk.place(index), "uid", "T5.derivable", 0.9)
+            for kind in () if "uid" in retained else telling_parts(raw, identity):
+                add(walk.place(index), kind, "T5.telling", 0.8)
+        elif vr in _DATES and shift is not None and "date" not in retained and element.tag not in PUBLIC_DATES:
+            if any(_is_astray(d, shift, identity) for d in map(as_day, raw.decode("latin-1").split("\\"))):
+                add(walk.place(index), "date", "T10.offset", 0.6)
         elif vr in _FREE_TEXT and element.tag not in _STANDARD_TEXT:
             for kind, rule, score in _text_findings(element, raw, identity, shift):
                 add(walk.place(index), kind, rule, score)
@@ -86,6 +95,11 @@ def _retained(walk: Walk) -> frozenset[str]:
         if e.tag == 0x00080100 and e.parent >= 0 and walk.elements[e.parent].tag == 0x00120064
     )
     return frozenset(kind for code in codes for kind in _RETAINED.get(code, ()))
+
+
+def _is_astray(day: date | None, shift: timedelta, identity: SourceIdentity) -> bool:
+    """Say whether a released day is none of the source's days, moved by the patient's offset; 1900-01-01 stands for no day."""
+    return day is not None and day != date(1900, 1, 1) and not is_shifted(day, shift, identity.dates)
 
 
 def _shift(walk: Walk, identity: SourceIdentity) -> timedelta | None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from tasks.errors import UsageError
 from tasks.scan.charset import decode
+from tasks.scan.texts import texts_of
 from tasks.scan.vocabulary import fold, technical_words
 from tasks.scan.walk import Walk
 from tasks.secret import Secret
@@ -30,30 +31,27 @@ TOKENS = pa.schema(
 
 _WORD = re.compile(r"[^\W_]{3,}")
 _TEXTS = frozenset(("LO", "SH", "ST", "LT", "UT", "UC", "CS", "PN", "AE"))
-_OURS = frozenset((0x00100010, 0x00100020, 0x00120062, 0x00120063, 0x00080005, 0x00020013))
+_OURS = frozenset(("(0010,0010)", "(0010,0020)", "(0012,0062)", "(0012,0063)", "(0008,0005)", "(0002,0013)"))
+_DECLARATION = "(0012,0064)"
 _LONGEST = 1 << 16
 
 
 def tokens_of(walk: Walk) -> set[tuple[str, str]]:
     """Return (place without item numbers, word) of every word in the texts of an object that no dictionary of the trade has."""
-    found: set[tuple[str, str]] = set()
-    for index, element in enumerate(walk.elements):
-        length = element.end - element.start
-        if element.vr not in _TEXTS or not 0 < length <= _LONGEST or element.tag in _OURS or _is_declaration(walk, element.parent):
-            continue
-        place = re.sub(r"\[\d+\]", "[]", walk.place(index))
-        found.update((place, word) for word in words_of(decode(walk.value(element), "ISO_IR 192")))
-    return found
+    return {(place, word) for place, vr, raw in texts_of(walk) for word in words_at(place, vr, raw)}
+
+
+def words_at(place: str, vr: str, raw: bytes) -> set[str]:
+    """Return the words of one value; none where our own declaration stands, or where no text does."""
+    if vr not in _TEXTS or len(raw) > _LONGEST or place in _OURS or place.startswith(_DECLARATION):
+        return set()
+    return words_of(decode(raw, "ISO_IR 192"))
 
 
 def words_of(text: str) -> set[str]:
     """Return the words of a text that no dictionary of the trade has, folded; numbers of the trade left out."""
     words = technical_words()
     return {word for word in _WORD.findall(fold(text)) if word not in words and not _is_number(word)}
-
-
-def _is_declaration(walk: Walk, parent: int) -> bool:
-    return parent >= 0 and walk.elements[parent].tag == 0x00120064
 
 
 def _is_number(word: str) -> bool:

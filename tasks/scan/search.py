@@ -6,20 +6,26 @@ Patterns that need no source identity are in `patterns`; containers in `containe
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tasks.scan.dates import as_day, is_shifted, shift_between
+from tasks.scan.disguises import readings
 from tasks.scan.identity import SourceIdentity
-from tasks.scan.needles import Guard, spellings
+from tasks.scan.needles import Guard, spellings, stands_alone
+from tasks.scan.numerals import numbers_in
 from tasks.scan.walk import PIXELS, Element, Walk
 
 _LABELS = frozenset(("PN", "LO", "SH", "ST", "LT", "UC", "UT", "UR", "UN", "OB"))
 _TEXTS = _LABELS | {"CS", "AE", "AS", "DA", "DT", "TM", "IS", "DS", "UI"}
 _DAY = frozenset(("DA", "DT"))
+_BYTES = frozenset(("OB", "OW", "UN"))
 _MINIMUM_RUN = 6
+_SHORTEST_READ = 5  # what is read otherwise may be noise
+_LONGEST_READ = 1 << 20
 _LARGE_ELEMENT = 1 << 16
 _SHORTEST_IN_NUMBERS = 7  # shorter ones equal a series number by chance
 _SHORTEST_IN_PIXELS = 5
@@ -73,7 +79,23 @@ def search(walk: Walk, identity: SourceIdentity) -> set[Hit]:
     context.search_bytes(walk.data[position:], position, hits)
     if walk.tail:
         context.search_bytes(walk.tail, len(walk.data), hits)
-    return hits
+    return hits | set(_otherwise(context, identity, {(hit.place, hit.kind) for hit in hits}))
+
+
+def _otherwise(context: _Context, identity: SourceIdentity, known: set[tuple[str, str]]) -> Iterator[Hit]:
+    """Yield what values say when they are read otherwise (packed, encoded, spelled apart, as numbers), where nothing else was found."""
+    walk = context.walk
+    for index, element in enumerate(walk.elements):
+        vr, length = element.vr, element.end - element.start
+        if element.tag in PIXELS or vr == "SQ" or not 0 < length <= _LONGEST_READ:
+            continue
+        raw = walk.value(element)
+        said = numbers_in(vr, raw, walk.little_endian, identity, context.shift)
+        if vr in _LABELS or vr in ("OW", "CS", "AE"):
+            said |= context.said_by(readings(raw.strip(b" \0"), binary=vr in _BYTES))
+        for kind, rule in sorted(said):
+            if (place := walk.place(index), kind) not in known:
+                yield Hit(place, kind, rule)
 
 
 def _days(raw: bytes) -> list[str]:
@@ -103,6 +125,25 @@ class _Context:
                         continue
                     rule = "T10.unshifted" if element is not None and element.vr in _DAY else "T1.date"
                 hits.add(Hit(self._place(index, offset + first), kind, rule))
+
+    def said_by(self, texts: tuple[bytes, ...]) -> set[tuple[str, str]]:
+        """Return (kind, rule) of what readings of one value say; each counts as text, short spellings do not count."""
+        said: set[tuple[str, str]] = set()
+        for text in texts:
+            lowered = text.lower()
+            for last, entries in self.machine.iter(lowered.decode("latin-1")):
+                for kind, rule, guard, length in entries:
+                    if length >= _SHORTEST_READ and stands_alone(lowered, last + 1 - length, last + 1, guard):
+                        said.update((kind, counted) for counted in self._rule_of(rule))
+        return said
+
+    def _rule_of(self, rule: str) -> tuple[str, ...]:
+        if rule.startswith("T5."):
+            return (rule,)
+        if not rule.startswith("T1.date:"):
+            return ("T1.disguised",)
+        day = as_day(rule[8:])
+        return () if day is None or is_shifted(day, self.shift, self.source_days) else ("T1.date",)
 
     def _element(self, position: int) -> int:
         index = bisect_right(self.walk.starts, position) - 1
@@ -154,7 +195,7 @@ class _Context:
                 return False
         if guard & Guard.UNDOTTED:
             beyond = raw[last + 1 : last + 2]
-            if before == b"." or (after == b"." and beyond.isdigit() and not guard & Guard.DAY):
+            if (before == b"." and raw[first - 2 : first - 1].isdigit()) or (after == b"." and beyond.isdigit() and not guard & Guard.DAY):
                 return False
         return True
 

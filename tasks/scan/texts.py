@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tasks.model import Finding
 from tasks.scan.identity import SourceIdentity
-from tasks.scan.needles import Guard
+from tasks.scan.needles import stands_alone
 from tasks.scan.search import automaton
 from tasks.scan.walk import PIXELS, Walk
 
@@ -20,21 +20,21 @@ WITHOUT_WORDS = frozenset(("SQ", "US", "FD", "FL", "UL", "SS", "SL", "UV", "SV",
 NUMBERS = frozenset(("IS", "DS"))
 _LONG_NUMBER = re.compile(rb"\d{7}")
 _LONGEST_TEXT = 1 << 20
-_SHORTEST_TEXT = 4
+_SHORTEST_TEXT = 3
 _SHORTEST_IN_FILES = 4
 _CHUNK, _OVERLAP = 1 << 24, 1 << 10
 
 
-def texts_of(walk: Walk) -> set[tuple[str, bytes]]:
-    """Return (place without item numbers, raw value) of everything in an object that may hold words or ids, but its pixels."""
-    found: set[tuple[str, bytes]] = set()
+def texts_of(walk: Walk) -> set[tuple[str, str, bytes]]:
+    """Return (place without item numbers, VR, raw value) of everything in an object that may hold words or ids, but its pixels."""
+    found: set[tuple[str, str, bytes]] = set()
     for number, element in enumerate(walk.elements):
         length = element.end - element.start
         if element.vr in WITHOUT_WORDS or not _SHORTEST_TEXT <= length <= _LONGEST_TEXT or element.tag in PIXELS:
             continue
         raw = walk.value(element)
         if element.vr not in NUMBERS or _LONG_NUMBER.search(raw):
-            found.add((_ITEM_NUMBER.sub("[]", walk.place(number)), raw))
+            found.add((_ITEM_NUMBER.sub("[]", walk.place(number)), element.vr, raw))
     return found
 
 
@@ -53,20 +53,6 @@ def values_in_text(text: str | bytes, identity: SourceIdentity) -> set[str]:
             if kind not in found and length >= _SHORTEST_IN_FILES and stands_alone(raw, last + 1 - length, last + 1, guard):
                 found.add(kind)
     return found
-
-
-def stands_alone(raw: bytes, first: int, last: int, guard: int) -> bool:
-    """Say whether an occurrence is a word or number of its own, as its guard asks."""
-    before, after = raw[first - 1 : first] if first else b"", raw[last : last + 1]
-    if guard & Guard.WHOLE:
-        return not before.isalnum() and not after.isalnum() and before != b"." and after != b"."
-    if guard & Guard.WORD and (before.isalnum() or after.isalnum()):
-        return False
-    if guard & (Guard.NUMBER | Guard.DAY) and (before.isdigit() or after.isdigit()):
-        return False
-    if guard & Guard.LEFT_NUMBER and before.isdigit():
-        return False
-    return not (guard & Guard.UNDOTTED and before == b".")
 
 
 def sweep_texts(texts: Mapping[str, str], identities: Iterable[SourceIdentity]) -> list[Finding]:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
-import tasks.scan.objects as scan_module
+import tasks.scan.objects
+import tasks.scan.search
 from tasks.prove.kinds import OBJECT_DEFECTS, ObjectDefect
 from tasks.prove.specimens import Specimen, make_specimens
 from tasks.prove.trials import try_clean, try_plants
@@ -43,26 +44,31 @@ def test_the_source_itself_is_held(specimens: list[Specimen]) -> None:
         assert {"T1.exact", "T5.source_uid", "T10.unshifted", "T3.name", "T2.declared"} <= rules
 
 
-SWITCHES: dict[str, tuple[str, Callable[..., Any]]] = {
-    "T1": ("search", lambda *_: set()),
-    "T2": ("strays", lambda *_: ()),
-    "T3": ("shapes", lambda *_: ()),
-    "T5": ("derivable_uids", lambda *_: frozenset()),
-    "T6": ("flaws", lambda *_: ()),
-    "T1 fuzzy": ("near_misses", lambda *_: set()),
+OBJECTS, SEARCH = tasks.scan.objects, tasks.scan.search
+SWITCHES: dict[str, tuple[Any, str, Callable[..., Any], str]] = {
+    "all of T1": (OBJECTS, "search", lambda *_: set(), "the patient's own value"),
+    "near misses": (OBJECTS, "near_misses", lambda *_: set(), "own name with one slip"),
+    "other readings": (SEARCH, "readings", lambda *_, **__: (), "own value, packed or escaped"),
+    "readings of what is spelled apart": (SEARCH, "readings", lambda *_, **__: (), "own value, spelled apart or turned"),
+    "numbers": (SEARCH, "numbers_in", lambda *_: set(), "own id or day as a number"),
+    "domains": (OBJECTS, "strays", lambda *_: (), "text where a number or code belongs"),
+    "direct identifiers": (OBJECTS, "direct_identifiers", lambda *_: (), "attribute that no option retains"),
+    "shapes": (OBJECTS, "shapes", lambda *_: (), "shape of PHI, of somebody unknown"),
+    "derivable UIDs": (OBJECTS, "derivable_uids", lambda *_: frozenset(), "UID that anybody can derive"),
+    "parts of UIDs": (OBJECTS, "telling_parts", lambda *_: (), "UID that holds an id or a day"),
+    "container": (OBJECTS, "flaws", lambda *_: (), "unclean container"),
+    "offsets": (OBJECTS, "is_shifted", lambda *_: True, "date moved by another offset"),
 }
+"""What is switched off, and the kind of defect that must come through then."""
 
 
-@pytest.mark.parametrize("gate", SWITCHES)
-def test_a_gate_switched_off_is_noticed(gate: str, specimens: list[Specimen], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a gate its own defects come through: the proofs measure that gate and no other."""
-    name, nothing = SWITCHES[gate]
-    monkeypatch.setattr(scan_module, name, nothing)
-    kinds = [
-        k for k in OBJECT_DEFECTS if (k.kind.endswith("slip") if gate == "T1 fuzzy" else k.gate == gate and not k.kind.endswith("slip"))
-    ]
-    outcomes = [try_plants(k, specimens, N, POLICY, tmp_path).outcome for k in kinds]
-    assert "missed" in outcomes
+@pytest.mark.parametrize("search", SWITCHES)
+def test_a_search_switched_off_is_noticed(search: str, specimens: list[Specimen], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a search its own defects come through: the proofs measure that search and no other."""
+    module, name, nothing, kind = SWITCHES[search]
+    monkeypatch.setattr(module, name, nothing)
+    (defect,) = [k for k in OBJECT_DEFECTS if k.kind == kind]
+    assert try_plants(defect, specimens, N, POLICY, tmp_path).outcome == "missed"
 
 
 PLACES: dict[str, tuple[Callable[[Dataset, Specimen], None], str]] = {
