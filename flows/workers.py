@@ -23,6 +23,12 @@ from tasks.spec import Workers
 from tasks.study_job import Job, process_study, start_worker, work_id
 
 _SUBMITTED_AT_ONCE = 500
+_NO_DASHBOARD = {  # what Dask measures for its dashboard, fifty times a second in each process, nobody looks at
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.cycle": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
 _SLOW_DISK = "Creating scratch directories is taking"
 _QUIET = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), f"ignore:{_SLOW_DISK}:UserWarning")))
 _QUEUE_SECONDS = 3600  # how long a cluster's queue may let us wait for the first worker
@@ -53,6 +59,7 @@ def connect(workers: Workers, scratch: Path) -> Iterator[Any]:
         # Scratch lies where the private side is, on a slow disk too: that is the spec's choice, and no news to whoever reads the log.
         "distributed.nanny.pre-spawn-environ.PYTHONWARNINGS": _QUIET,
         "distributed.comm.timeouts.connect": "60s",
+        **_NO_DASHBOARD,
     }
     with (
         dask.config.set(settings),

@@ -27,7 +27,8 @@ def small_study(number: int, instances: int = INSTANCES) -> list[Dataset]:
         ds.StudyInstanceUID, ds.SeriesInstanceUID = study_uid(number), objects.uid("small series", number)
         ds.SOPInstanceUID = objects.uid("small", number, index)
         ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPClassUID, ds.SOPInstanceUID
-        ramp = np.add.outer(np.arange(_SIDE), np.arange(_SIDE)) * 40 + number % 997 + 61 * index
+        down, across = 13 + number % 29, 13 + number // 29 % 29
+        ramp = np.add.outer(np.arange(_SIDE) * down, np.arange(_SIDE) * across) + number // 841 * 250 + 61 * index
         made.append(objects._with_pixels(ds, ramp.astype(np.uint16)))
     return made
 

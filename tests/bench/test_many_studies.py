@@ -71,7 +71,7 @@ def _measure(*arguments: str) -> Measured:
     out, err = process.communicate()
     done.set()
     watcher.join()
-    assert process.returncode == 0, err
+    assert process.returncode == 0, (out[-2000:], err)
     return Measured(out, _cpu() - cpu, time.monotonic() - began, peak)
 
 

@@ -34,6 +34,7 @@ def test_an_archive_becomes_a_verified_release_and_a_second_run_changes_nothing(
     assert second.code == 0, second.err
     assert second.data["pulled"] == 0
     assert second.data["changed"] is False
+    assert second.data["stands_since"], "and nothing is judged again"
     assert tree(public) == before
 
 
@@ -50,6 +51,7 @@ def test_the_same_secret_gives_the_same_bytes_on_any_number_of_workers_and_a_los
     one, two = (tree(tmp_path / f"with-{n}" / "public") for n in (1, 2))
     assert one == two
     shutil.rmtree(next(p for p in sorted(archive.iterdir()) if p.name != "export (copy)"))
+    (tmp_path / "with-1" / "private" / "vault" / "outcome.json").unlink()  # everything is judged again
     again = sallyport("release", specs[0], "--json")
     assert again.code == 0, again.err
     assert again.data["absent_studies"] == 1, "a study deleted in the archive does not vanish silently"
