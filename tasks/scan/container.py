@@ -32,6 +32,7 @@ _JPEG_2000 = {
     "1.2.840.10008.1.2.4.202",
     "1.2.840.10008.1.2.4.203",
 }
+_STARTS = (b"\xff\xd8", b"\xff\x4f")
 _ENCODERS = re.compile(
     rb"(?:Created (?:by|with|using)|Creator:?|Encoded by|Compressed by)?[ :]*"
     rb"(?:(?:GDCM/)?OpenJPEG|(?:The )?GIMP|Kakadu|Kdu-|JasPer|LEAD Technologies|gd-jpeg|JPEG Encoder|Aware|IJG|ImageMagick|FFmpeg|Lavc)"
@@ -128,9 +129,22 @@ def _stream_flaws(walk: Walk) -> Iterator[Flaw]:
         for start, end in frames:
             if _has_comment_2000(walk, start, end):
                 yield Flaw("pixel bytes, JPEG 2000 comment", "container", 0.6)
-    last = walk.data[frames[-1][1] - 64 : frames[-1][1]] if frames else b""
-    if walk.transfer_syntax_uid in _JPEG | _JPEG_2000 and last and b"\xff\xd9" not in last:
+    if walk.transfer_syntax_uid in _JPEG | _JPEG_2000 and any(_has_tail(walk, *frame) for frame in _last_fragments(walk, frames)):
         yield Flaw("bytes after the end of image", "container", 0.9)
+
+
+def _last_fragments(walk: Walk, fragments: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the fragment with which each frame ends: the next one starts an image, or there is none."""
+    for number, fragment in enumerate(fragments):
+        following = fragments[number + 1][0] if number + 1 < len(fragments) else None
+        if following is None or walk.data[following : following + 2] in _STARTS:
+            yield fragment
+
+
+def _has_tail(walk: Walk, start: int, end: int) -> bool:
+    """Say whether anything but padding follows the end of the image (EOI and EOC are the same two bytes)."""
+    marker = walk.data.rfind(b"\xff\xd9", start, end)
+    return marker < 0 or bool(walk.data[marker + 2 : end].strip(b"\0\xff"))
 
 
 def _jpeg_segments(walk: Walk, start: int, end: int) -> Iterator[Flaw]:
