@@ -110,12 +110,11 @@ def assemble(session: Session, receipts: Sequence[Receipt]) -> tuple[Candidate |
 
 def _tables_of(session: Session, receipts: Sequence[Receipt]) -> tuple[pa.Table, pa.Table]:
     """Return INSTANCES and FINDINGS of everything that was written for these receipts, whatever became of it."""
-    written, found = [INSTANCES.empty_table()], [FINDINGS.empty_table()]
-    for receipt in receipts:
-        written.append(private.get_table(session.private, private.instances_key(receipt.study_key), INSTANCES))
-        if receipt.finding_count or receipt.status is Status.RELEASED:
-            found.append(private.get_table(session.private, private.findings_key(receipt.study_key), FINDINGS))
-    return pa.concat_tables(written), pa.concat_tables(found)
+    store = session.private
+    written = (private.get_table(store, private.instances_key(r.study_key), INSTANCES) for r in receipts)
+    telling = [r for r in receipts if r.finding_count or r.status is Status.RELEASED]
+    found = (private.get_table(store, private.findings_key(r.study_key), FINDINGS) for r in telling)
+    return private.gather_tables(written, INSTANCES), private.gather_tables(found, FINDINGS)
 
 
 def _outside(receipts: Sequence[Receipt]) -> int:

@@ -6,7 +6,7 @@ Nothing here is identified: it is read from the written objects, and digests are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -155,20 +155,21 @@ def scanner_of(row: Mapping[str, Any]) -> str:
 
 def read_evidence(private: Store, study_keys: Iterable[str], columns: tuple[str, ...] = ("objects", "pictures")) -> pa.Table:
     """Return the EVIDENCE rows of these studies (only `columns`); studies without evidence have no row."""
-    import io
-
     import pyarrow.parquet as pq
 
-    from tasks.private import evidence_key
+    from tasks.private import evidence_key, gather_tables
 
     wanted = ["study_key", "source_digest", *columns]
-    parts = [pa.schema([EVIDENCE.field(name) for name in wanted]).empty_table()]
-    for key in study_keys:
-        try:
-            parts.append(pq.read_table(io.BytesIO(private.get(evidence_key(key))), columns=wanted))
-        except KeyError:
-            continue
-    return pa.concat_tables(parts)
+
+    def parts() -> Iterator[pa.Table]:
+        for key in study_keys:
+            try:
+                data = private.get(evidence_key(key))
+            except KeyError:
+                continue
+            yield pq.ParquetFile(pa.BufferReader(data)).read(columns=wanted, use_threads=False).select(wanted)
+
+    return gather_tables(parts(), pa.schema([EVIDENCE.field(name) for name in wanted]))
 
 
 def flattened(evidence: pa.Table, column: str) -> pa.Table:
