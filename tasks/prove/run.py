@@ -27,7 +27,7 @@ _PATIENTS_AT_MOST = 250
 def prove(policy: Policy, n: int, observe: Observer = lambda _stage, _done, _total: None, pixels: int = 0) -> Iterator[Proof]:
     """Yield one proof per kind of defect, `n` plants each, each with its clean control.
 
-    `pixels`: how many burned-in texts to plant and read again (0.5 CPU s each; 0: that gate is not proven here).
+    `pixels`: how many burned-in texts to plant and read again (a quarter of a CPU second each; 0: that gate is not proven here).
     Raises ReleaseError when a stage is broken.
     """
     warnings.filterwarnings("ignore", module="pydicom")
