@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import hashlib
 import sys
@@ -16,13 +17,15 @@ import torch
 from ground import Values, ground
 from torch import nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from writing import example
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tasks.pixels.ink import ink_mask
 from tasks.pixels.signs import signs_of
 
-_CHANNELS, _BATCH, _RATE = 40, 8, 3e-3
+_CHANNELS, _BATCH = 40, 8
+_DECAY, _KEEP = 0.99, 250  # of the running mean of states per step; steps between two files on the way
 _MADE, _PER_SERIES = 420, 10
 
 
@@ -113,49 +116,105 @@ def _loss(logits: torch.Tensor, truth: torch.Tensor, unsure: torch.Tensor) -> to
     return 2 * entropy.mean() + 0.5 * (1 - both / (found.sum((0, 2, 3)) + true.sum((0, 2, 3)) + 50)).mean()
 
 
-def train(grounds: list[tuple[Values, int]], minutes: float, seed: int) -> InkNetwork:
-    """Return a network trained for so many minutes of one core, the rate falling to nothing along half a cosine."""
+def _batch(rng: np.random.Generator, grounds: list[tuple[Values, int]], size: int = _BATCH) -> tuple[torch.Tensor, ...]:
+    examples = [_prepared(rng, grounds) for _ in range(size)]
+    return tuple(torch.from_numpy(np.stack(part)) for part in zip(*examples, strict=True))
+
+
+def started_from(weights: Path, folded: torch.Tensor) -> InkNetwork:
+    """Return a network that answers as the weights of an ONNX file do; `folded` is a large batch that its norms are set by.
+
+    The file holds convolutions with the norms folded in: each norm gets the mean and deviation of its convolution's answers to the batch
+    as what it has seen, and the same as its scale and shift, so that it changes nothing until it is trained.
+    """
+    from onnx import load, numpy_helper
+
+    graph = load(str(weights)).graph
+    stored = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
+    convolutions = iter([(stored[node.input[1]], stored[node.input[2]]) for node in graph.node if node.op_type == "Conv"])
+    network, shift = InkNetwork().eval(), torch.zeros(0)
+
+    def take(module: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        nonlocal shift
+        if isinstance(module, nn.Conv2d):
+            module.weight.data, shift = next(convolutions)
+            if module.bias is not None:
+                module.bias.data = shift
+        elif isinstance(module, nn.BatchNorm2d):
+            mean, variance = inputs[0].mean((0, 2, 3)), inputs[0].var((0, 2, 3))
+            module.running_mean, module.running_var = mean, variance
+            module.weight.data, module.bias.data = torch.sqrt(variance + module.eps), shift + mean
+
+    hooks = [module.register_forward_pre_hook(take) for module in network.modules()]
+    with torch.no_grad():
+        network(folded)
+    for hook in hooks:
+        hook.remove()
+    return network  # in eval mode: the norms keep what they have seen, which eight pictures cannot tell better
+
+
+def train(network: InkNetwork, grounds: list[tuple[Values, int]], minutes: float, rate: float, seed: int, kept: Path) -> InkNetwork:
+    """Return the network trained for so many minutes of one core, the rate falling to nothing along half a cosine.
+
+    What is returned is the running mean of its states over some hundred steps; `kept` gets that as ONNX every few hundred steps.
+    """
     rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    network = InkNetwork().train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-4)
+    mean = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_DECAY), use_buffers=True)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
     started, step, seen = time.process_time(), 0, []
     while (done := (time.process_time() - started) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = _RATE * min(1, (step + 1) / 60) * max(0.5 * (1 + np.cos(np.pi * done)), 0.02)
-        batch = [_prepared(rng, grounds) for _ in range(_BATCH)]
-        folded, truth, unsure = (torch.from_numpy(np.stack(part)) for part in zip(*batch, strict=True))
-        loss = _loss(network(folded), truth, unsure)
+            group["lr"] = rate * min(1, (step + 1) / 60) * max(0.5 * (1 + np.cos(np.pi * done)), 0.02)
+        folded, truth, unsure = _batch(rng, grounds)
+        with torch.autocast("cpu", torch.bfloat16):  # twice as fast where the processor knows it
+            logits = network(folded)
+        loss = _loss(logits.float(), truth, unsure)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 2.0)
         optimizer.step()
+        mean.update_parameters(network)
         step += 1
         seen.append(float(loss.detach()))
         if step % 50 == 0:
             print(f"step {step}: {done:.0%}, loss {np.mean(seen[-50:]):.3f}", flush=True)
-    return network.eval()
+        if step % _KEEP == 0:
+            export(mean.module, kept)
+    return mean.module.eval()
+
+
+def export(network: InkNetwork, path: Path) -> None:
+    """Write a network that gives probabilities as ONNX, for pictures of any size."""
+    network = copy.deepcopy(network).eval()
+    names = {"input_names": ["signs"], "output_names": ["maps"]}
+    axes = {"signs": {2: "rows", 3: "columns"}, "maps": {2: "rows", 3: "columns"}}
+    torch.onnx.export(
+        _Probabilities(network).eval(), torch.zeros(1, 24, 64, 96), str(path), dynamic_axes=axes, opset_version=17, dynamo=False, **names
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=Path, help="folder of DICOM files with CATALOG.csv; made grounds alone without it")
+    parser.add_argument("--start", type=Path, help="weights to go on from, as ONNX; random ones without it")
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--rate", type=float, default=3e-3, help="of learning at its greatest; half of it when going on from weights")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="written at the end, and every few hundred steps on the way")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    torch.manual_seed(chosen.seed)
     grounds = [ground(np.random.default_rng([chosen.seed, number])) for number in range(_MADE)]
     real = frames_without_text(chosen.frames) if chosen.frames else []
     grounds += real * max(600 // max(len(real), 1), 1)
-    network = train(grounds, chosen.minutes, chosen.seed)
-    names = {"input_names": ["signs"], "output_names": ["maps"]}
-    axes = {"signs": {2: "rows", 3: "columns"}, "maps": {2: "rows", 3: "columns"}}
-    torch.onnx.export(
-        _Probabilities(network), torch.zeros(1, 24, 64, 96), str(chosen.out), dynamic_axes=axes, opset_version=17, dynamo=False, **names
-    )
+    print(f"{_MADE} made grounds, {len(real)} real frames", flush=True)
+    if chosen.start:
+        network = started_from(chosen.start, _batch(np.random.default_rng(chosen.seed), grounds, 32)[0])
+    else:
+        network = InkNetwork().train()
+    export(train(network, grounds, chosen.minutes, chosen.rate, chosen.seed, chosen.out), chosen.out)
 
 
 if __name__ == "__main__":

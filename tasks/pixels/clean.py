@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tasks.pixels.plan import Examination
 
 
+_ROOMY = 64_000_000  # bytes of pixels of a series: what comes after looking needs room for a copy of more
+
+
 def clean_text(instances: Sequence[Instance], policy: PixelPolicy, own_values: frozenset[str] = frozenset()) -> list[PixelOutcome]:
     """Examine every frame of one series and blank the text in it; one outcome per instance, in order.
 
@@ -36,8 +39,9 @@ def clean_text(instances: Sequence[Instance], policy: PixelPolicy, own_values: f
     if waiting:
         engine = the_engine()
         examined = examine_series([instances[index] for index in waiting], policy, engine)
-        engine.give_back()  # blanking needs room for a copy of the pixels
-        give_network_back()
+        if sum(len(instances[index].dataset.get("PixelData", None) or b"") for index in waiting) > _ROOMY:
+            engine.give_back()
+            give_network_back()
         for index, result in zip(waiting, examined, strict=True):
             outcomes[index] = _blanked(instances[index], result, own_values)
     return [outcome or PixelOutcome(i, Reason.PIXELS_NOT_EXAMINED, False) for i, outcome in zip(instances, outcomes, strict=True)]

@@ -1,4 +1,9 @@
-"""Run the burned-in benchmark: `python -m tests.bench.burned_in [regions] [seed]`; prints recall by stratum, over-masking and CPU time."""
+"""Run the burned-in benchmark: `python -m tests.bench.burned_in [regions] [seed]`; prints recall by stratum, over-masking and CPU time.
+
+Half of the text that fonts draw is drawn with fonts that the ink network was not trained with, where they are installed (Debian:
+fonts-roboto-unhinted, fonts-crosextra-carlito, fonts-noto-cjk, fonts-sil-scheherazade, beside fonts-dejavu and fonts-wqy-zenhei); without
+any font for a script its strata are empty. Memory, series and real files without text: `tests.bench.burned_in.costs`.
+"""
 
 from __future__ import annotations
 

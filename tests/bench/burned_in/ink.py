@@ -13,7 +13,7 @@ _FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
 # Fonts that the ink network was trained with, and fonts that its training leaves to this benchmark (infra/ink-network/writing.py).
 _TRAINED = {
     "mono": ("DejaVuSansMono.",), "sans": ("DejaVuSans.",), "serif": ("DejaVuSerif.",),
-    "cjk": ("DroidSansFallback", "wqy-"), "arabic": ("DejaVuSans.",), "cyrillic": ("DejaVuSans.",),
+    "cjk": ("wqy-",), "arabic": ("DejaVuSans.",), "cyrillic": ("DejaVuSans.",),
 }  # fmt: skip
 HELD_OUT = {
     "sans": ("Roboto-Regular", "Carlito-Regular"), "serif": ("NotoSerifCJK-Regular",),
