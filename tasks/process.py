@@ -195,8 +195,11 @@ def _scan_stage(
 
 
 def _deep_stage(sources: Sequence[SourceFile], written: Sequence[Path], faces: Sequence[FaceOutcome]) -> list[Finding] | Reason:
-    """Look whether defacing changed what lies deep in the head; where nobody can look, the defaced series is not proven whole."""
-    defaced = [n for n, face in enumerate(faces) if face.method]
+    """Look whether defacing changed what lies deep in the head; where nobody can look, the defaced series is not proven whole.
+
+    Where all but the brain was cut on purpose, what lies deep in nose and neck had to change.
+    """
+    defaced = [n for n, face in enumerate(faces) if face.method and face.method != deface.METHOD.format(action="brain")]
     if not defaced:
         return []
     pairs = {sources[n].file.path: written[n] for n in defaced}

@@ -18,12 +18,15 @@ from tasks.deface.volume import Values, Volume
 BONE_HU = 180.0
 
 
-def find_brain(values: Values, threshold: float, is_ct: bool) -> Mask:
-    """Return the brain on `region_grid`: CT soft tissue inside bone, MR tissue that is broadly connected to the template's core."""
+def find_brain(values: Values, threshold: float, is_ct: bool, grid: Volume | None = None) -> Mask:
+    """Return the brain on a grid of the head frame (`region_grid` without one).
+
+    CT: soft tissue inside bone; MR: tissue that is broadly connected to the template's core.
+    """
     from scipy import ndimage
 
     template = load_template()
-    grid = region_grid()
+    grid = grid or region_grid()
     identity: Matrix = np.eye(4)
     average = sample(Volume(template.brain.astype(np.float32), template.head.to_patient), identity, grid, 0.0) > 0.5
     if not average.any():
@@ -38,4 +41,9 @@ def find_brain(values: Values, threshold: float, is_ct: bool) -> Mask:
     wanted = np.unique(labels[core & opened])
     native = np.isin(labels, wanted[wanted > 0])
     native = ndimage.binary_dilation(native, ball, iterations=3) & tissue
-    return np.asarray((native & (reach < 10)) | average, dtype=np.bool_)
+    found = (native & (reach < 10)) | average
+    if is_ct:  # the opening above loses the corners of the brain; closed bone says that they belong to it
+        bone = [ndimage.binary_closing(np.pad(level > BONE_HU, 2), iterations=2)[2:-2, 2:-2] for level in values]
+        enclosed = np.stack([ndimage.binary_fill_holes(level) & ~level for level in bone])
+        found |= enclosed & (reach < 20) & (values > -20) & (values < BONE_HU)
+    return np.asarray(found, dtype=np.bool_)

@@ -1,8 +1,9 @@
 """Stand-alone program of the judge's own environment: face detectors over pictures from standard input.
 
 Run by path with another interpreter (infra/judge); imports nothing of this project and opens no file but its models'. Input: an
-uncompressed .npz with `images` (n x rows x columns, uint8) and `crops` (m x 5: image, left, top, right, bottom). Output: one line
-of JSON with a list of scores per detector, and per crop the 128 numbers by which a face is recognised (null without that model).
+uncompressed .npz with `images` and `portraits` (n x rows x columns, uint8) and `box` (left, top, right, bottom of the face in every
+portrait). Output: one line of JSON with a list of scores per detector, and per portrait the 128 numbers by which a face is recognised
+(null without that model).
 """
 
 import importlib.util
@@ -14,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 
-def embed(dlib: Any, numpy: Any, images: Any, crops: Any) -> list[list[float]] | None:
-    """Describe each crop as a recogniser would, forced: no detector is asked whether it is a face."""
+def embed(dlib: Any, numpy: Any, portraits: Any, box: Any) -> list[list[float]] | None:
+    """Describe each portrait as a recogniser would, forced: no detector is asked whether it is a face."""
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is None or spec.origin is None:
         return None
@@ -26,8 +27,8 @@ def embed(dlib: Any, numpy: Any, images: Any, crops: Any) -> list[list[float]] |
     except RuntimeError:
         return None
     described = []
-    for number, *box in crops:
-        colour = numpy.ascontiguousarray(numpy.dstack([images[number]] * 3))
+    for portrait in portraits:
+        colour = numpy.ascontiguousarray(numpy.dstack([portrait] * 3))
         shape = landmarks(colour, dlib.rectangle(*(int(side) for side in box)))
         described.append([float(value) for value in network.compute_face_descriptor(colour, shape)])
     return described
@@ -47,7 +48,7 @@ def main() -> None:
 
     cv2.setNumThreads(1)
     given = numpy.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
-    images, crops = given["images"], given["crops"]
+    images = given["images"]
     scores: dict[str, list[float]] = {"mediapipe_mesh": [], "mediapipe_short_range": [], "dlib_hog": []}
     hog = dlib.get_frontal_face_detector()
     solutions = mediapipe.solutions
@@ -63,7 +64,7 @@ def main() -> None:
             boxes, confidences, _ = hog.run(colour, 0, 0.0)
             scores["dlib_hog"].append(1.0 + float(max(confidences)) if len(boxes) else 0.0)
     versions = {"mediapipe": mediapipe.__version__, "dlib": dlib.__version__}
-    answer = {"versions": versions, "scores": scores, "embeddings": embed(dlib, numpy, images, crops)}
+    answer = {"versions": versions, "scores": scores, "embeddings": embed(dlib, numpy, given["portraits"], given["box"])}
     os.write(real_output, json.dumps(answer).encode() + b"\n")
     os.close(real_output)
     os._exit(0)  # mediapipe's threads may linger

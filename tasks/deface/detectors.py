@@ -23,12 +23,12 @@ from tasks.deface.render import Image
 VARIABLE = "SALLYPORT_FACE_JUDGE"
 """Names the interpreter of the judge's environment; `off` means none. Default: beside the running environment, `<prefix>-judge`."""
 TIMEOUT_S = 600
-LIMITS = {"mediapipe_mesh": 0.5, "mediapipe_short_range": 0.5, "dlib_hog": 1.0}
+LIMITS = {"mediapipe_mesh": 0.5, "mediapipe_short_range": 0.6, "dlib_hog": 1.0}
 """Scores from which a picture counts as showing a face."""
 
 
-Crop = tuple[int, int, int, int, int]
-"""Which picture, and left, top, right, bottom of a face in it."""
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom of a face in a picture."""
 Embedding = NDArray[np.float64]
 
 
@@ -39,7 +39,7 @@ class Detections:
     fired: dict[str, tuple[bool, ...]]
     versions: dict[str, str]
     embeddings: tuple[Embedding, ...] | None = field(repr=False, default=None)
-    """By crop; None when the recogniser is not installed. PRIVACY: biometric, kept in memory only, never written anywhere."""
+    """By portrait; None when the recogniser is not installed. PRIVACY: biometric, kept in memory only, never written anywhere."""
 
     def count(self, pictures: slice | None = None) -> int:
         """Return how many of the pictures made at least one detector fire."""
@@ -55,8 +55,8 @@ def judge_interpreter() -> Path | None:
     return path if path.is_file() else None
 
 
-def detect_faces(pictures: Sequence[Image], crops: Sequence[Crop] = ()) -> Detections | None:
-    """Run every detector over the pictures and the recogniser over the crops.
+def detect_faces(pictures: Sequence[Image], portraits: Sequence[Image] = (), box: Box = (0, 0, 0, 0)) -> Detections | None:
+    """Run every detector over the pictures and the recogniser over the same box of each portrait.
 
     None when the detectors are absent or fail: then nothing was assessed. Raises TimeoutError when the machine is too slow for them,
     and MemoryError when it ended them: the study fails and is done again, since a held one would stay held for ever.
@@ -65,7 +65,8 @@ def detect_faces(pictures: Sequence[Image], crops: Sequence[Crop] = ()) -> Detec
     if interpreter is None or not pictures:
         return None
     buffer = io.BytesIO()
-    np.savez(buffer, images=np.stack(pictures), crops=np.array(crops, dtype=np.int32).reshape(-1, 5))
+    faces = np.stack(portraits) if portraits else np.zeros((0, 1, 1), dtype=np.uint8)
+    np.savez(buffer, images=np.stack(pictures), portraits=faces, box=np.array(box, dtype=np.int32))
     program = Path(__file__).with_name("detector_program.py")
     environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": "/nonexistent", "HOME": "/nonexistent"}
     try:
@@ -91,6 +92,6 @@ def detect_faces(pictures: Sequence[Image], crops: Sequence[Crop] = ()) -> Detec
         return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if any(len(hits) != len(pictures) for hits in fired.values()) or (embeddings is not None and len(embeddings) != len(crops)):
+    if any(len(hits) != len(pictures) for hits in fired.values()) or (embeddings is not None and len(embeddings) != len(portraits)):
         return None
     return Detections(fired, versions, embeddings)

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 Matrix = NDArray[np.float64]
+
+PROJECTED = frozenset({"PROJECTION IMAGE", "MAX_IP", "MIN_IP", "MINIP", "VOLREN", "VRT", "SSD"})
+MOST_SIDES = 3  # a three-plane localizer; planes turned about an axis are a rotating projection
 
 _HEADER = (
     "SOPClassUID",
@@ -91,6 +95,15 @@ class SeriesGeometry:
     frame_of_reference_uid: str = field(repr=False, default="")
     image_types: frozenset[str] = frozenset()
 
+    @property
+    def is_projected(self) -> bool:
+        """Whether its frames are projections, not planes: said by Image Type (PS3.3 C.7.6.1.1.2), or seen from many sides.
+
+        A header is believed here because believing it can only hold an object.
+        """
+        sides = {tuple(np.round(stack.frames[0].normal, 2)) for stack in self.stacks}
+        return len(sides) > MOST_SIDES or any(value in PROJECTED or value.startswith("MIP") for value in self.image_types)
+
 
 def read_geometry(paths: Sequence[Path]) -> SeriesGeometry:
     """Read the planes of a series (identified headers) and group them into stacks. Raises on files that cannot be read."""
@@ -113,6 +126,17 @@ def read_geometry(paths: Sequence[Path]) -> SeriesGeometry:
         else:
             frames += placed
     return SeriesGeometry(tuple(_stacks(frames)), tuple(unplaced), frame_of_reference, frozenset(types))
+
+
+def has_pixels(path: Path) -> bool:
+    """Return whether the object holds pixel data of any kind (PS3.5 8); true where that cannot be told. Raises on unreadable files."""
+    from pydicom import dcmread
+
+    with path.open("rb") as file:
+        header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=["SOPClassUID"])
+        meta = getattr(header, "file_meta", None)
+        # a deflated file is read whole before it is parsed, so that its end says nothing
+        return bool(file.read(1)) or (meta is not None and meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian)
 
 
 def _values(value: Any) -> list[Any]:

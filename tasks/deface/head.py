@@ -12,7 +12,7 @@ from tasks.deface.brain import find_brain
 from tasks.deface.evidence import sample, weigh_head
 from tasks.deface.geometry import Matrix
 from tasks.deface.look import Sight, View, outside_value
-from tasks.deface.region import Region, make_region, region_grid
+from tasks.deface.region import Region, brain_grid, make_brain_region, make_region, region_grid
 from tasks.deface.register import Pose
 from tasks.deface.relief import Relief, measure_relief
 from tasks.deface.volume import Values, Volume, coarse_volume
@@ -29,7 +29,13 @@ class Head:
     """A head frame with what is replaced in it."""
 
     to_patient: Matrix = field(repr=False)  # head frame to patient axes
-    region: Region = field(repr=False)
+    region: Region = field(repr=False)  # the face and the ears
+    cut: Region | None = field(repr=False, default=None)  # what is overwritten when that is not the face alone
+
+    @property
+    def overwritten(self) -> Region:
+        """The region whose voxels change."""
+        return self.region if self.cut is None else self.cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,8 @@ def face_volume(view: View, to_patient: Matrix, threshold: float | None = None) 
     return FaceVolume(values, seen, threshold, measure_relief(values, threshold, seen))
 
 
-def define_head(views: Sequence[View]) -> Head | None:
-    """Return the head of one frame of reference; None when no view of it is a head."""
+def define_head(views: Sequence[View], action: str = "replace") -> Head | None:
+    """Return the head of one frame of reference for a policy's action; None when no view of it is a head."""
     heads = [view for view in views if view.sight is Sight.HEAD and view.pose is not None and view.evidence is not None]
     if not heads:
         return None
@@ -66,7 +72,14 @@ def define_head(views: Sequence[View]) -> Head | None:
     face = face_volume(best, pose)
     shift = float(np.clip(face.relief.offset_mm, -LARGEST_SHIFT_MM, LARGEST_SHIFT_MM))
     brow = np.clip(face.relief.brow_offset_mm, -LARGEST_SHIFT_MM, LARGEST_SHIFT_MM)
-    return Head(pose, make_region(shift, brow, find_brain(face.values, face.threshold, best.is_ct)))
+    region = make_region(shift, brow, find_brain(face.values, face.threshold, best.is_ct))
+    return Head(pose, region, _around_brain(best, pose, face.threshold) if action == "brain" else None)
+
+
+def _around_brain(view: View, to_patient: Matrix, threshold: float) -> Region:
+    fine, grid = coarse_volume(view.stack, FACE_GRID_MM), brain_grid()
+    values = sample(fine, to_patient, grid, outside_value(fine, view.is_ct))
+    return make_brain_region(find_brain(values, threshold, view.is_ct, grid))
 
 
 def agrees(view: View, head: Head) -> bool:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from tasks.deface.body import Mask
-from tasks.deface.decision import Decision
+from tasks.deface.decision import NOT_APPLICABLE, Decision
 from tasks.deface.detectors import Detections, Embedding, detect_faces, judge_interpreter
 from tasks.deface.evidence import sample
 from tasks.deface.geometry import Matrix, Stack, read_geometry
 from tasks.deface.head import face_volume
 from tasks.deface.look import Sight, View, outside_value
+from tasks.deface.region import GRID_MM, Region, region_grid
 from tasks.deface.relief import RELIEF_LIMIT_MM, measure_relief
-from tasks.deface.render import Image, picture_box, render_views, skin_levels
+from tasks.deface.render import AROUND, VIEWS, Image, picture_box, render_views, skin_levels
 from tasks.deface.volume import Values, Volume, coarse_volume
 from tasks.model import FaceOutcome, Finding, Reason
 
@@ -28,10 +30,12 @@ JUDGED_STACKS = 4
 WHOLE_FACE = 0.5
 """With this share of the face window in view, detectors must have fired on the original, else their silence says nothing."""
 _CHANGED = 0.02  # of the range of values: what counts as changed for the peel attack
+BONE_HU = 250.0
 _STEP_MM = 2.0
 _LOW, _SIZE = (-105.0, -152.0, -160.0), (106, 112, 128)
 _FACE_MM = ((-52.0, -118.0), (52.0, -14.0))
 """(x, z) of the corners of what a recogniser is shown: from the chin to the brows, as its detector would frame it."""
+LONE_FIRINGS = 2  # pictures of 21; backs of heads, cut fronts and ellipsoids give 0 to 1
 RECOGNISED = 0.42
 """Below this distance a recogniser calls two faces one; its usual 0.6 would match half of all strangers in such pictures."""
 
@@ -46,46 +50,60 @@ class Judgement:
     detected_after: int | None
     detected_bone: int | None  # skulls make HOG fire, opened ones above all: reported, never decides
     detected_peeled: int | None  # with all changed voxels cut away: reported
-    short_range_after: int | None  # MediaPipe's short-range detector also fires on eggs and fruit: reported, never decides
     distance: float | None = None  # from original to result, least over the levels at which the original is a face; None: not assessed
     faces: tuple[tuple[Embedding, ...], tuple[Embedding, ...]] | None = field(repr=False, default=None)
     """Before and after, by level. PRIVACY: biometric; lives as long as the judgement and goes nowhere."""
 
 
-def judge_stack(view: View, written: Stack, head: Matrix, claimed: str) -> Judgement:
-    """Compare one written stack with its source in the head frame."""
+def judge_stack(view: View, written: Stack, head: Matrix, claimed: str, cut: Region | None = None) -> Judgement:
+    """Compare one written stack with its source in the head frame.
+
+    Of what stays of a head that was `cut` to the brain, the relief says nothing: a frontal lobe is no face.
+    """
     before = face_volume(view, head)
     after = face_volume(replace(view, stack=written), head, before.threshold)
-    relief = _worst_relief(after.values, after.view, before.threshold, view.is_ct)
+    left = after.values if cut is None else np.where(_stays(cut), np.float32(after.values.min()), after.values)
+    relief = _worst_relief(left, after.view, before.threshold, view.is_ct)
     if claimed == "defaced" and relief is not None and relief >= RELIEF_LIMIT_MM:
-        return Judgement(Reason.FACE_LEFT, relief, None, None, None, None, None)
-    source, result = (_whole_head(stack, view.is_ct, head) for stack in (view.stack, written))
+        return Judgement(Reason.FACE_LEFT, relief, None, None, None, None)
+    source, result = (whole_head(stack, view.is_ct, head) for stack in (view.stack, written))
     levels = skin_levels(before.threshold, view.is_ct)
-    pictures: list[Image] = list(render_views(source, _STEP_MM, levels))
-    split = len(pictures)
-    pictures += render_views(result, _STEP_MM, levels)
-    second = len(pictures)
-    if view.is_ct:
-        pictures += render_views(result, _STEP_MM, (250.0,))
-    third = len(pictures)
-    pictures += render_views(_peeled(source, result), _STEP_MM, levels[1:2])
-    box = _face_box()
-    seen = detect_faces(pictures, [(first + n, *box) for first in (0, split) for n in range(len(levels))])
+    parts = [_pictures(source, levels), _pictures(result, levels)]
+    parts += [_pictures(result, (BONE_HU,)) if view.is_ct else [], _pictures(_peeled(source, result), levels[1:2])]
+    portraits = [picture for head_values in (source, result) for picture in render_views(head_values, _STEP_MM, levels, VIEWS[:1])]
+    seen = detect_faces([picture for part in parts for picture in part], portraits, _face_box())
     if seen is None:
         # PRIVACY: installed detectors that give no answer prove nothing; absent ones are said in a finding (test_face_replace.py).
         unheard = Reason.FACE_NOT_EXAMINED if judge_interpreter() is not None else None
-        return Judgement(unheard, relief, None, None, None, None, None)
-    counts = [_specific(seen, part) for part in (slice(0, split), slice(split, second), slice(second, third), slice(third, None))]
-    short = sum(seen.fired["mediapipe_short_range"][split:second])
-    anyhow = seen.count(slice(0, split))
-    reason = Reason.FACE_LEFT if counts[1] else None
-    if reason is None and claimed == "defaced" and not anyhow and before.relief.in_view >= WHOLE_FACE and view.sight is Sight.HEAD:
+        return Judgement(unheard, relief, None, None, None, None)
+    ends = np.cumsum([0, *(len(part) for part in parts)])
+    counts = [seen.count(slice(int(first), int(last))) for first, last in pairwise(ends)]
+    reason = Reason.FACE_LEFT if _is_left(seen, slice(int(ends[1]), int(ends[2]))) else None
+    if reason is None and claimed == "defaced" and not counts[0] and before.relief.in_view >= WHOLE_FACE and view.sight is Sight.HEAD:
         reason = Reason.FACE_NOT_ASSESSABLE  # PRIVACY: detectors that were blind before prove nothing after (test_face_replace.py)
     faces = None if seen.embeddings is None else (seen.embeddings[: len(levels)], seen.embeddings[len(levels) :])
     distance = _distance(seen, faces)
     if reason is None and claimed == "defaced" and distance is not None and distance < RECOGNISED:
         reason = Reason.FACE_LEFT
-    return Judgement(reason, relief, anyhow, counts[1], counts[2], counts[3], short, distance, faces)
+    return Judgement(reason, relief, counts[0], counts[1], counts[2], counts[3], distance, faces)
+
+
+def _is_left(seen: Detections, part: slice) -> bool:
+    """A face is left: the mesh fits, two detectors of different families agree on a picture, or one sees it in several pictures.
+
+    One detector on one picture is what domes without any face give now and then (tests/bench/faces.py).
+    """
+    mesh, hog, short = (seen.fired[name][part] for name in ("mediapipe_mesh", "dlib_hog", "mediapipe_short_range"))
+    agreed = any(m or (h and s) for m, h, s in zip(mesh, hog, short, strict=True))
+    return agreed or max(sum(hog), sum(short)) > LONE_FIRINGS
+
+
+def _stays(cut: Region) -> Mask:
+    return np.asarray(sample(Volume(cut.inside, cut.grid), np.eye(4), region_grid(), -1.0) <= GRID_MM, dtype=np.bool_)
+
+
+def _pictures(values: Values, levels: Sequence[float]) -> list[Image]:
+    return list(render_views(values, _STEP_MM, levels, margin=AROUND))
 
 
 def _distance(seen: Detections, faces: tuple[tuple[Embedding, ...], tuple[Embedding, ...]] | None) -> float | None:
@@ -93,7 +111,7 @@ def _distance(seen: Detections, faces: tuple[tuple[Embedding, ...], tuple[Embedd
     apart = [
         float(np.linalg.norm(was - now))
         for n, (was, now) in enumerate(zip(*faces, strict=True) if faces else ())
-        if _specific(seen, slice(n, n + 1))
+        if seen.count(slice(n, n + 1))
     ]
     return min(apart, default=None)
 
@@ -103,23 +121,25 @@ def _face_box() -> tuple[int, int, int, int]:
     return picture_box(_SIZE[::-1], low, high)
 
 
-def _specific(seen: Detections, part: slice) -> int:
-    """Count pictures on which a detector fired that stays silent on smooth bodies."""
-    mesh, hog = seen.fired["mediapipe_mesh"][part], seen.fired["dlib_hog"][part]
-    return sum(m or h for m, h in zip(mesh, hog, strict=True))
-
-
 def _worst_relief(values: Values, view: Mask, threshold: float, is_ct: bool) -> float | None:
     levels = skin_levels(threshold, is_ct) if is_ct else (0.6 * threshold, threshold)
     measured = [measure_relief(values, level, view).rms_mm for level in levels]
     return max((rms for rms in measured if rms is not None), default=None)
 
 
-def _whole_head(stack: Stack, is_ct: bool, head: Matrix) -> Values:
+def whole_head(stack: Stack, is_ct: bool, head: Matrix) -> Values:
+    """Return a stack in the head frame as [z, y, x] at 2 mm, with its lowest level repeated below the field of view.
+
+    What is cut open there shows the inside of the nose, which detectors take for a face though it is no skin.
+    """
     grid = Volume(np.zeros(_SIZE[::-1], dtype=np.float32), np.diag([_STEP_MM, _STEP_MM, _STEP_MM, 1.0]))
     grid.to_patient[:3, 3] = _LOW
     fine = coarse_volume(stack, _STEP_MM)
-    return sample(fine, head, grid, outside_value(fine, is_ct))
+    values = sample(fine, head, grid, outside_value(fine, is_ct))
+    seen = sample(Volume(np.ones_like(fine.values), fine.to_patient), head, grid, 0.0) > 0.99
+    lowest = np.where(seen.any(axis=0), seen.argmax(axis=0), 0)
+    level = np.maximum(np.arange(len(values))[:, None, None], lowest)
+    return np.asarray(np.take_along_axis(values, level, axis=0), dtype=np.float32)
 
 
 def _peeled(source: Values, result: Values) -> Values:
@@ -136,7 +156,10 @@ def judge_written(written: Sequence[Path], outcomes: Sequence[FaceOutcome], deci
     decision = decisions[claimed[0]]
     if decision.head is None:
         return list(outcomes)
-    stacks = read_geometry(written).stacks
+    if len(written) != len(decisions):
+        return [_withdrawn(outcome, Reason.FACE_NOT_ASSESSABLE) for outcome in outcomes]
+    with_pixels = [path for path, one in zip(written, decisions, strict=True) if one.verdict != NOT_APPLICABLE.verdict]
+    stacks = read_geometry(with_pixels).stacks
     if len(stacks) != len(decision.views):
         return [_withdrawn(outcome, Reason.FACE_NOT_ASSESSABLE) for outcome in outcomes]
     step = -(-len(stacks) // JUDGED_STACKS)
@@ -144,7 +167,7 @@ def judge_written(written: Sequence[Path], outcomes: Sequence[FaceOutcome], deci
     for view, stack in list(zip(decision.views, stacks, strict=True))[::step]:
         if len(stack.frames) != len(view.stack.frames):
             return [_withdrawn(outcome, Reason.FACE_NOT_ASSESSABLE) for outcome in outcomes]
-        judgements.append(judge_stack(view, stack, decision.head.to_patient, outcomes[claimed[0]].verdict))
+        judgements.append(judge_stack(view, stack, decision.head.to_patient, outcomes[claimed[0]].verdict, decision.head.cut))
     reason = next((judgement.reason for judgement in judgements if judgement.reason is not None), None)
     findings = [finding for judgement in judgements for finding in _findings(judgement, outcomes[claimed[0]])]
     judged = [_withdrawn(outcome, reason) for outcome in outcomes] if reason is not None else list(outcomes)

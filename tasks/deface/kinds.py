@@ -56,7 +56,7 @@ _BY_CLASS: dict[str, Kind] = {
 _VOLUME_MODALITIES = frozenset({"CT", "MR", "PT", "NM", "OT", "SC", "RTIMAGE", ""})
 
 
-def kind_of(sop_class_uid: str, modality: str, has_pixels: bool = True) -> Kind:
+def kind_of(sop_class_uid: str, modality: str) -> Kind:
     """Say what an object of this SOP Class and modality can show of a face; unknown image classes count as pictures."""
     if sop_class_uid == _SC or sop_class_uid.startswith(_SC + "."):
         # PRIVACY: captures made by CT, MR and PET workstations are mostly renderings (test_face_kinds.py)
@@ -64,6 +64,6 @@ def kind_of(sop_class_uid: str, modality: str, has_pixels: bool = True) -> Kind:
     known = _BY_CLASS.get(sop_class_uid.removeprefix(_PREFIX)) if sop_class_uid.startswith(_PREFIX) else None
     if known is not None:
         return known
-    if modality in {"CT", "MR", "PT"} and has_pixels:
+    if modality in {"CT", "MR", "PT"}:
         return Kind.PICTURE  # PRIVACY: a class that we do not know, by a modality that sees skin: held until looked at
     return Kind.NOTHING

@@ -6,7 +6,7 @@ Changing pixels belongs to `apply`, looking at the result to `judge`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -26,7 +26,7 @@ from tasks.deface.decision import (
     Job,
 )
 from tasks.deface.doubtful import Doubt, ask_detectors, body_pictures, file_pictures, frame_pictures
-from tasks.deface.geometry import Frame, SeriesGeometry, Stack, read_geometry
+from tasks.deface.geometry import Frame, SeriesGeometry, Stack, has_pixels, read_geometry
 from tasks.deface.head import FaceVolume, Head, agrees, define_head, face_volume
 from tasks.deface.kinds import Kind, kind_of
 from tasks.deface.look import FEWEST_PLANES, Sight, View, look_at
@@ -35,7 +35,7 @@ from tasks.deface.relief import RELIEF_LIMIT_MM
 from tasks.deface.render import Image
 from tasks.deface.replace import Filling, make_filling
 from tasks.deface.sisters import FrameOfReference, all_clear, decide_sister
-from tasks.intake import SeriesFiles
+from tasks.intake import SeriesFiles, SourceFile
 from tasks.model import Reason
 from tasks.policy.faces import FacePolicy
 
@@ -53,6 +53,7 @@ class _Survey:
 
     key: str = field(repr=False)  # frame of reference, or the series itself without one
     geometry: SeriesGeometry | None = field(repr=False)
+    is_ct: bool = False
     views: tuple[View, ...] = field(repr=False, default=())
 
     @property
@@ -70,7 +71,7 @@ def plan_faces(series: Sequence[SeriesFiles], policy: FacePolicy) -> FacePlan:
     for one in series:
         by_kind: dict[Kind, list[Path]] = {}
         for file in one.files:
-            by_kind.setdefault(kind_of(file.sop_class_uid, file.modality), []).append(file.file.path)
+            by_kind.setdefault(_kind(file), []).append(file.file.path)
             decisions[file.file.path] = NOT_EXAMINED
         decisions.update(dict.fromkeys(by_kind.get(Kind.NOTHING, ()), NOT_APPLICABLE))
         pictures += by_kind.get(Kind.PICTURE, ())
@@ -80,16 +81,46 @@ def plan_faces(series: Sequence[SeriesFiles], policy: FacePolicy) -> FacePlan:
     heads: dict[str, Head | _Failed | None] = {}
     for key in dict.fromkeys(survey.key for survey in surveys):
         views = [view for survey in surveys if survey.key == key for view in survey.views]
-        heads[key] = _held(lambda views=views: define_head(views))  # type: ignore[misc]  # bound now
+        heads[key] = _held(lambda views=views: define_head(views, policy.action))  # type: ignore[misc]  # bound now
     for survey in surveys:
         decisions.update(_decide(survey, heads[survey.key], policy))
     a_head = any(head is not None for head in heads.values())
     decisions.update(_decide_doubtful([s for s in surveys if heads[s.key] is None], pictures, a_head))
+    for survey in surveys:
+        decisions.update(_decide_projected(survey, surveys, heads[survey.key], decisions))
     frames = {survey.key: _frame_of_reference(survey.key, surveys, heads, decisions) for survey in surveys if survey.is_whole}
     for path, kind in sisters:
         sister = _held(lambda path=path, kind=kind: decide_sister(path, kind, frames))  # type: ignore[misc]  # bound now
         decisions[path] = NOT_EXAMINED if isinstance(sister, _Failed) else sister
     return FacePlan(decisions)
+
+
+def _kind(file: SourceFile) -> Kind:
+    """Say what an object can show of a face; without pixel data an image shows nothing, whatever it says of itself."""
+    kind = kind_of(file.sop_class_uid, file.modality)
+    if kind in (Kind.NOTHING, Kind.CONTOURS, Kind.SURFACE):
+        return kind
+    return Kind.NOTHING if _held(lambda: has_pixels(file.file.path)) is False else kind
+
+
+def _decide_projected(
+    survey: _Survey, surveys: Sequence[_Survey], head: Head | _Failed | None, decisions: Mapping[Path, Decision]
+) -> dict[Path, Decision]:
+    """Decide for projections by the volumes of their frame of reference: a region of space cannot be cut out of a projection.
+
+    PRIVACY: where no volume says that there is no head, detectors do not see the profile in them (test_face_shapes.py).
+    """
+    if survey.geometry is None:
+        return {}
+    is_scout = survey.is_ct and "LOCALIZER" in survey.geometry.image_types  # a radiograph; in MR a localizer is made of planes
+    if not (survey.geometry.is_projected or (is_scout and head is not None)):
+        return {}
+    paths = {frame.path for stack in survey.geometry.stacks for frame in stack.frames}
+    if head is not None:
+        return dict.fromkeys(paths, IN_SISTER)
+    volumes = [s for s in surveys if s.key == survey.key and s.geometry is not None and not s.geometry.is_projected]
+    seen = [decisions[frame.path] for s in volumes for view in s.views for frame in view.stack.frames]
+    return dict.fromkeys(paths, NO_FACE if seen and all(s.is_whole for s in volumes) and all_clear(seen) else NOT_ASSESSABLE)
 
 
 def _frame_of_reference(
@@ -122,7 +153,7 @@ def _held(step: Callable[[], T]) -> T | _Failed:
 def _survey(paths: Sequence[Path], is_ct: bool, series_uid: str) -> _Survey:
     geometry = _held(lambda: read_geometry(paths))
     if isinstance(geometry, _Failed):
-        return _Survey(series_uid, None)
+        return _Survey(series_uid, None, is_ct)
     views: list[View] = []
     for stack, model in _repeats(geometry.stacks):
         if model is not None:
@@ -132,9 +163,9 @@ def _survey(paths: Sequence[Path], is_ct: bool, series_uid: str) -> _Survey:
             continue
         seen = _held(lambda stack=stack: look_at(stack, is_ct))  # type: ignore[misc]  # bound now
         if isinstance(seen, _Failed):
-            return _Survey(geometry.frame_of_reference_uid or series_uid, None)
+            return _Survey(geometry.frame_of_reference_uid or series_uid, None, is_ct)
         views.append(seen)
-    return _Survey(geometry.frame_of_reference_uid or series_uid, geometry, tuple(views))
+    return _Survey(geometry.frame_of_reference_uid or series_uid, geometry, is_ct, tuple(views))
 
 
 def _repeats(stacks: Sequence[Stack]) -> list[tuple[Stack, int | None]]:
@@ -246,7 +277,7 @@ def _decide_view(view: View, head: Head | None, faces: dict[int, FaceVolume], po
         return Decision("face left", Reason.FACE_LEFT, True), None
     if policy.action == "keep":
         return Decision("face left", None, True), None
-    if view.sight is Sight.HEAD and _is_defaced(face):
+    if policy.action != "brain" and view.sight is Sight.HEAD and _is_defaced(face):
         return ALREADY_DEFACED, None
     return TO_DEFACE, make_filling(face, head, view.is_ct)
 

@@ -20,6 +20,9 @@ LOW, HIGH = (-126.0, -176.0, -164.0), (126.0, 62.0, 26.0)
 BRAIN_MARGIN_MM = 3.0
 DEPTH_MM, GLOBE_DEPTH_MM, EAR_DEPTH_MM = 20.0, 31.0, 8.0
 """Under the surface; the skin of the inner eye lies up to 12 mm under the surface already, hence more than 15 and 20."""
+BRAIN_LOW, BRAIN_HIGH = (-140.0, -190.0, -164.0), (140.0, 150.0, 140.0)
+"""Corners of what is cut to the brain: a head from the neck up; the body below stays as it is."""
+AROUND_BRAIN_MM = 8.0
 BROW_MM, BROW_TOP_MM = -14.0, 6.0
 
 
@@ -34,9 +37,18 @@ class Region:
 
 def region_grid() -> Volume:
     """Return the (zero) grid that regions and face volumes share."""
-    shape = [round((high - low) / GRID_MM) + 1 for low, high in zip(LOW, HIGH, strict=True)]
+    return _grid(LOW, HIGH)
+
+
+def brain_grid() -> Volume:
+    """Return the (zero) grid of a whole head, on which all but the brain is cut."""
+    return _grid(BRAIN_LOW, BRAIN_HIGH)
+
+
+def _grid(low_corner: tuple[float, float, float], high_corner: tuple[float, float, float]) -> Volume:
+    shape = [round((high - low) / GRID_MM) + 1 for low, high in zip(low_corner, high_corner, strict=True)]
     to_frame = np.diag([GRID_MM, GRID_MM, GRID_MM, 1.0])
-    to_frame[:3, 3] = LOW
+    to_frame[:3, 3] = low_corner
     return Volume(np.zeros(shape[::-1], dtype=np.float32), to_frame)
 
 
@@ -94,3 +106,11 @@ def make_region(shift_mm: float, brow_shift_mm: Values, brain: Mask, with_ears: 
         distance = np.asarray(ndimage.distance_transform_edt(~brain), dtype=np.float32) * GRID_MM
         inside = np.minimum(inside, distance - BRAIN_MARGIN_MM)
     return Region(grid.to_patient, np.ascontiguousarray(above, dtype=np.float32), np.ascontiguousarray(inside, dtype=np.float32))
+
+
+def make_brain_region(brain: Mask) -> Region:
+    """Return the region of everything on `brain_grid` that is further than AROUND_BRAIN_MM from the brain; all of it becomes air."""
+    from scipy import ndimage
+
+    distance = np.asarray(ndimage.distance_transform_edt(~brain), dtype=np.float32) * GRID_MM
+    return Region(brain_grid().to_patient, np.ones_like(distance), distance - AROUND_BRAIN_MM)

@@ -20,6 +20,7 @@ from tasks.deface.volume import Values
 
 CT_TISSUE_HU, CT_NOISE_HU = 40.0, 15.0
 MR_NOISE = 0.12  # of the local median
+MARK_SHARE = 0.02  # of the step from air to tissue: the least noise of air that survives rounding
 CONTEXT_MM = 14.0
 LEAST_TISSUE = 2.2  # times the threshold between air and tissue: at every level that skin is rendered at, nothing under it shows
 COARSER = 3  # the tissue field needs a third of the region's resolution
@@ -80,7 +81,7 @@ class RegionSampler:
     def __init__(self, head: Head, filling: Filling | None, action: str = "replace") -> None:
         import SimpleITK as sitk
 
-        region = head.region
+        region = head.overwritten
         active = np.argwhere(region.inside > 0)
         low = np.maximum(active.min(axis=0) - 1, 0) if len(active) else np.zeros(3, int)
         high = active.max(axis=0) + 2 if len(active) else np.ones(3, int)
@@ -119,8 +120,17 @@ class RegionSampler:
             tissue = self._sampled(self._tissue, frame, window, float(self._filling.tissue.mean())) * (
                 1 + np.float32(self._filling.noise) * np.clip(normal, -3, 3)
             )
-        values = air if self._action == "remove" else np.where(above > 0, air, tissue)
+        if self._action == "brain":
+            values = self._marked_air(normal)
+        else:
+            values = air if self._action == "remove" else np.where(above > 0, air, tissue)
         return Overwrite(rows, columns, mask, np.asarray(values, dtype=np.float32))
+
+    def _marked_air(self, normal: Values) -> Values:
+        """Air whose noise is the method's own: a brain alone is no head to a second pass, which knows it by that (`mark`)."""
+        low, middle, high = (float(self._filling.air[round(share * (len(self._filling.air) - 1))]) for share in (0.25, 0.5, 0.75))
+        spread = max((high - low) / 1.35, MARK_SHARE * abs(float(self._filling.tissue.mean()) - middle))
+        return np.asarray(middle + spread * normal, dtype=np.float32)
 
     def _window(self, frame: Frame) -> tuple[slice, slice] | None:
         """The pixels of a frame that can lie in the region: by sampling the plane every few pixels in the head frame."""

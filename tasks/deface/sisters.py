@@ -101,7 +101,7 @@ def cut_contours(instance: Instance, job: Job) -> Instance:
     """Return the instance without the contour points that lie in the region; what is left of a contour closes straight across."""
     from scipy import ndimage
 
-    region = job.head.region
+    region = job.head.overwritten
     to_index = np.linalg.inv(job.head.to_patient @ region.grid)
     contours = copy.deepcopy(instance.dataset.get("ROIContourSequence"))
     changed = False

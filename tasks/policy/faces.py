@@ -12,9 +12,10 @@ class FacePolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    action: Literal["replace", "remove", "keep", "quarantine"] = Field(
+    action: Literal["replace", "remove", "brain", "keep", "quarantine"] = Field(
         "replace",
-        description="replace: a smooth front over noise; remove: cut to air; quarantine: hold whatever may show a face; "
+        description="replace: a smooth front over noise; remove: cut to air; brain: only the brain and 8 mm around it stay of a head; "
+        "quarantine: hold whatever may show a face; "
         "keep: only outside the open tier, with keep_reason",
     )
     keep_reason: str = Field("", description="Why faces are kept (orbit, sinus, dental, RT); required with action keep")

@@ -17,14 +17,13 @@ from pathlib import Path
 import numpy as np
 from pydicom import dcmread, dcmwrite
 
-from tasks.deface import deface_series, judge_series, plan_faces
-from tasks.deface.evidence import sample
+from tasks.deface import FacePlan, deface_series, judge_series, plan_faces
 from tasks.deface.head import face_volume
 from tasks.deface.judge import Judgement, judge_stack
-from tasks.deface.template import load_template
-from tasks.deface.volume import Volume
+from tasks.deface.look import Sight
 from tasks.intake import SeriesFiles
 from tasks.policy.faces import FacePolicy
+from tests.bench.face_checks import controls_seen, is_held_in, native_brain, outside_mask, points_in_head, stored, wrong_frames
 from tests.phantoms import bodies, limbs
 from tests.phantoms.heads import head, turned
 from tests.phantoms.series import instances_of, source_file, write_series
@@ -67,9 +66,12 @@ class Row:
     reason: str
     relief_before: float | None
     relief_after: float | None
-    detected: str  # pictures with a detection: before, after, bone, peeled; after by the short-range detector
+    detected: str  # pictures with a detection: before, after, bone, peeled
+    control: str  # the same detectors on pictures of the back of the head, rendered alike: how often they fire on no face
     judgement: Judgement | None  # PRIVACY: holds embeddings, in memory only, for the ranks
-    brain_changed: int  # voxels of the average brain at the pose, not dilated
+    brain_changed: int | None  # voxels of the brain as found in the volume itself
+    outside_changed: int  # voxels outside the mask
+    wrong_frames: str  # held, of those tried
     second_pass: str
     identical: bool
     plan_s: float  # CPU seconds: plan and deface
@@ -103,39 +105,54 @@ def measure(name: str, series: SeriesFiles, folder: Path) -> Row:
     unchanged = all(a.instance.dataset.PixelData == o.instance.dataset.PixelData for a, o in zip(again, outcomes, strict=True))
     repeat = deface_series(instances_of(series), plan_faces([series], POLICY), POLICY)
     same = all(a.instance.dataset.PixelData == o.instance.dataset.PixelData for a, o in zip(repeat, outcomes, strict=True))
-    before, after, seen, brain = _look(series, paths, plan)
+    looked = _look(series, paths, plan) if plan.decisions[series.files[0].file.path].job is not None else _Looked()
+    changed = sum(a.dataset.PixelData != o.instance.dataset.PixelData for a, o in zip(instances_of(series), outcomes, strict=True))
     return Row(
-        name, judged[0].verdict, judged[0].reason.value if judged[0].reason else "", before, after, _counts(seen), seen, brain,
+        name, judged[0].verdict, judged[0].reason.value if judged[0].reason else "", looked.before, looked.after, _counts(looked.seen),
+        looked.control, looked.seen, looked.brain, looked.outside if looked.seen else changed, looked.wrong,
         "no-op" if unchanged else "CHANGED", same, planned - started, ended - written,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     )  # fmt: skip
 
 
-def _look(series: SeriesFiles, paths: list[Path], plan) -> tuple[float | None, float | None, Judgement | None, int]:  # type: ignore[no-untyped-def]
+@dataclass(frozen=True)
+class _Looked:
+    before: float | None = None
+    after: float | None = None
+    seen: Judgement | None = None
+    control: str = ""
+    brain: int | None = None
+    outside: int = 0
+    wrong: str = ""
+
+
+def _look(series: SeriesFiles, paths: list[Path], plan: FacePlan) -> _Looked:
     from tasks.deface.geometry import read_geometry
 
     decision = plan.decisions[series.files[0].file.path]
-    if decision.job is None or decision.head is None:
-        return None, None, None, 0
+    assert decision.head is not None
     view, stack = decision.views[0], read_geometry(paths).stacks[0]
-    seen = judge_stack(view, stack, decision.head.to_patient, "defaced")
-    relief = face_volume(view, decision.head.to_patient).relief.rms_mm
-    brain = 0
-    template = load_template()
-    average = Volume(template.brain.astype(np.float32), template.head.to_patient)
-    for source, frame in zip(view.stack.frames, stack.frames, strict=True):
-        changed = dcmread(source.path).pixel_array != dcmread(frame.path).pixel_array
-        if not changed.any() or changed.ndim != 2:
-            continue
-        grid = Volume(np.zeros((1, *changed.shape), np.float32), frame.to_patient)
-        brain += int((changed & (sample(average, np.linalg.inv(decision.head.to_patient), grid, 0.0)[0] > 0.5)).sum())
-    return relief, seen.relief_mm, seen, brain
+    head = decision.head.to_patient
+    seen = judge_stack(view, stack, head, "defaced")
+    before, after = stored(view.stack), stored(stack)
+    points = points_in_head(stack, head)
+    hounsfield = before * stack.frames[0].slope + stack.frames[0].intercept
+    changed = before != after
+    brain = native_brain(hounsfield, points, view.is_ct)
+    fired, shown = controls_seen(view, head)
+    tries = wrong_frames() if view.sight is Sight.HEAD and len(decision.views) == 1 else []
+    wrong = [is_held_in(frame, series, decision, paths[0].parent / f"wrong-{n}") for n, frame in enumerate(tries)]
+    return _Looked(
+        face_volume(view, head).relief.rms_mm, seen.relief_mm, seen, f"{fired}/{shown}",
+        int((changed & brain).sum()) if brain.any() else None,
+        int((changed & outside_mask(stack, decision.head, points)).sum()), f"{sum(wrong)}/{len(wrong)}",
+    )  # fmt: skip
 
 
 def _counts(seen: Judgement | None) -> str:
     if seen is None:
         return ""
-    counts = (seen.detected_before, seen.detected_after, seen.detected_bone, seen.detected_peeled, seen.short_range_after)
+    counts = (seen.detected_before, seen.detected_after, seen.detected_bone, seen.detected_peeled)
     return "/".join("-" if c is None else str(c) for c in counts)
 
 
@@ -176,12 +193,9 @@ def real(shared: Path) -> Iterator[tuple[str, SeriesFiles]]:
 def main(groups: list[str]) -> None:
     """Print the table."""
     shared = os.environ.get("SALLYPORT_SHARED", "")
-    print(
-        "| what | verdict | reason | relief mm before | after | detections before/after/bone/peeled/short range | brain voxels changed ",
-        end="",
-    )
-    print("| second pass | twice the same | CPU s | judge CPU s | MB |")
-    print("|---" * 12 + "|")
+    print("| what | verdict | reason | relief mm before | after | detections before/after/bone/peeled | on its back ", end="")
+    print("| brain changed | outside mask changed | wrong frames held | second pass | twice the same | CPU s | judge CPU s | MB |")
+    print("|---" * 15 + "|")
     with tempfile.TemporaryDirectory() as folder:
         series = [*(phantoms(Path(folder)) if "phantoms" in groups else ()), *(real(Path(shared)) if "real" in groups and shared else ())]
         rows = []
@@ -189,8 +203,17 @@ def main(groups: list[str]) -> None:
             row = measure(name, one, Path(folder) / f"out {n}")
             rows.append(row)
             relief = ["" if r is None else f"{r:.2f}" for r in (row.relief_before, row.relief_after)]
-            cells = (row.name, row.verdict, row.reason, *relief, row.detected, row.brain_changed, row.second_pass, row.identical)
-            print("|", " | ".join(str(c) for c in cells), f"| {row.plan_s:.1f} | {row.judge_s:.1f} | {row.memory_mb} |", flush=True)
+            brain = "" if row.brain_changed is None else row.brain_changed
+            cells = (row.name, row.verdict, row.reason, *relief, row.detected, row.control, brain, row.outside_changed, row.wrong_frames)
+            print(
+                "|",
+                " | ".join(str(c) for c in (*cells, row.second_pass, row.identical)),
+                f"| {row.plan_s:.1f} | {row.judge_s:.1f} | {row.memory_mb} |",
+                flush=True,
+            )
+    bodies_seen = [row for row in rows if row.verdict == "no face"]
+    print(f"without a face: {len(bodies_seen)} series, untouched: {sum(row.outside_changed == 0 for row in bodies_seen)}")
+    print(f"held: {sum(bool(row.reason) for row in rows)}; defaced: {sum(row.verdict == 'defaced' for row in rows)}")
     ranked = ranks(rows)
     for name, distance, rank in ranked:
         print(f"{name}: distance to its own original {distance:.2f}, rank {rank} of {len(ranked)}")

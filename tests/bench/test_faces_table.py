@@ -12,13 +12,16 @@ def test_a_head_is_replaced_within_every_limit(tmp_path):
     row = measure(name, series, tmp_path / "out")
     assert (row.verdict, row.reason) == ("defaced", "")
     assert row.relief_after < 1.5 < 3 < row.relief_before
-    assert row.brain_changed == 0
+    assert (row.brain_changed, row.outside_changed) == (0, 0)
     assert row.second_pass == "no-op"
     assert row.identical
     assert row.plan_s < 10 and row.judge_s < 20 and row.memory_mb < 1500
     if judge_interpreter() is not None:
         before, after, *_ = row.detected.split("/")
-        assert int(before) > 0 and int(after) == 0
+        assert int(before) > 10 and int(after) == 0
+        assert row.control == "0/21"
+        held, tried = row.wrong_frames.split("/")
+        assert held == tried
 
 
 @pytest.mark.bench

@@ -1,12 +1,16 @@
 """The decision per series: torsos pass quickly, whatever is not proven to be without a face is held."""
 
 import time
+from functools import partial
 
 import numpy as np
 import pytest
+from pydicom import dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from tasks.deface import deface_series, doubtful, plan_faces
 from tasks.deface.body import Body, find_body, is_torso
+from tasks.deface.geometry import has_pixels
 from tasks.deface.volume import Volume
 from tasks.model import Reason
 from tasks.policy.faces import FacePolicy
@@ -73,7 +77,7 @@ def test_a_series_with_few_planes_is_held_when_nobody_can_look_at_it(tmp_path, n
 @pytest.mark.parametrize(("fires", "verdict", "reason"), [(False, "no face", None), (True, "not assessable", Reason.FACE_NOT_ASSESSABLE)])
 @pytest.mark.parametrize("body", [ball, knee])
 def test_a_body_that_no_frame_explains_is_what_the_detectors_say(tmp_path, monkeypatch, body, fires, verdict, reason):
-    monkeypatch.setattr(doubtful, "detect_faces", lambda pictures, crops=(): silent(pictures, fires=fires))
+    monkeypatch.setattr(doubtful, "detect_faces", partial(silent, fires=fires))
     values, to_patient = body("MR")
     plan = plan_faces([write_series(tmp_path, values, to_patient, "MR")], FacePolicy())
     assert {(verdict, reason)} == {(decision.verdict, decision.reason) for decision in plan.decisions.values()}
@@ -131,3 +135,25 @@ def test_a_head_with_a_gap_in_it_is_never_passed_on_the_silence_of_detectors(tmp
     values, to_patient = head("MR", (4.0, 4.0, 4.0))
     plan = plan_faces([write_series(tmp_path, values, to_patient, "MR", drop=tuple(range(20, 28)))], FacePolicy())
     assert {Reason.FACE_NOT_ASSESSABLE} == {decision.reason for decision in plan.decisions.values()}
+
+
+def test_an_image_without_pixel_data_shows_nothing_and_holds_nobody(tmp_path, no_detectors):
+    values, to_patient = chest(shape=(12, 64, 64))
+    series = write_series(tmp_path, values, to_patient, "CT")
+    bare = series.files[3].file.path
+    header = dcmread(bare)
+    del header.PixelData
+    header.save_as(bare)
+    plan = plan_faces([series], FacePolicy())
+    assert {("no face", None), ("not applicable", None)} == {(d.verdict, d.reason) for d in plan.decisions.values()}
+    assert plan.decisions[bare].verdict == "not applicable"
+
+
+def test_pixel_data_in_a_deflated_file_is_seen(tmp_path):
+    values, to_patient = chest(shape=(1, 64, 64))
+    path = write_series(tmp_path, values, to_patient, "CT").files[0].file.path
+    assert has_pixels(path)
+    dataset = dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    dataset.save_as(path)
+    assert has_pixels(path)

@@ -121,15 +121,16 @@ def test_the_judge_withdraws_the_claim_when_the_face_is_still_there(bare, tmp_pa
 @pytest.mark.parametrize(("fires", "reason"), [(True, Reason.FACE_LEFT), (False, Reason.FACE_NOT_ASSESSABLE)])
 def test_detectors_that_fire_or_were_blind_withdraw_the_claim(bare, tmp_path, monkeypatch, fires, reason):
     *_, plan, _instances, outcomes, _ = bare
-    monkeypatch.setattr(judge, "detect_faces", lambda pictures, crops=(): silent(pictures, fires=fires))
+    monkeypatch.setattr(judge, "detect_faces", partial(silent, fires=fires))
     judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
     assert {reason} == {o.reason for o in judged}
 
 
-def first_third(far, pictures, crops=()):
+def first_third(far, pictures, portraits=(), box=()):
     """Fires on the originals only; the recogniser puts every result `far` from its original."""
     hits = tuple(n < 21 for n in range(len(pictures)))
-    return Detections(dict.fromkeys(LIMITS, hits), {}, tuple(np.full(128, far / np.sqrt(128) * (crop[0] >= 21)) for crop in crops))
+    embeddings = tuple(np.full(128, far / np.sqrt(128) * (n >= len(portraits) // 2)) for n in range(len(portraits)))
+    return Detections(dict.fromkeys(LIMITS, hits), {}, embeddings)
 
 
 def test_detectors_that_fired_before_and_not_after_confirm_the_claim(bare, tmp_path, monkeypatch):
@@ -174,6 +175,31 @@ def test_remove_leaves_air_where_the_face_was_and_the_same_voxels_elsewhere(bare
     where = np.argwhere(changed) @ np.diag([4.0, 2.5, 2.5]) + to_patient[:3, 3][::-1]
     assert where[:, 1].max() < 45  # behind the ears
     assert where[:, 0].max() < 12  # above the brow
+
+
+def test_brain_leaves_the_brain_and_air_around_it_and_nothing_of_a_face(bare, tmp_path):
+    series, _plan, instances, _outcomes, to_patient = bare
+    policy = FacePolicy(action="brain")
+    plan = plan_faces([series], policy)
+    left = deface_series(instances, plan, policy)
+    assert {("defaced", None, "sallyport-brain 1")} == {(o.verdict, o.reason, o.method) for o in left}
+    before, after = volumes(series, instances, left)
+    z, y, x = np.meshgrid(*(np.arange(n) for n in before.shape), indexing="ij")
+    patient = to_patient @ np.stack([x.ravel(), y.ravel(), z.ravel(), np.ones(x.size)])
+    depth = _on_template("brain", *patient[:3]).reshape(before.shape)  # millimetres outside the brain
+    assert (before != after)[depth < 4].sum() == 0
+    assert np.percentile(after[(depth > 24) & (before > 100)], 99) < 60
+    assert {("defaced", None)} == {(o.verdict, o.reason) for o in judge_series(written(left, tmp_path / "out"), left, plan, policy)}
+
+
+def test_a_second_pass_over_a_brain_alone_changes_nothing(bare, tmp_path):
+    series, *_ = bare
+    policy = FacePolicy(action="brain")
+    left = deface_series(instances_of(series), plan_faces([series], policy), policy)
+    files = tuple(replace(f, file=replace(f.file, path=p)) for f, p in zip(series.files, written(left, tmp_path / "out"), strict=True))
+    second = replace(series, files=files)
+    again = deface_series(instances_of(second), plan_faces([second], policy), policy)
+    assert {("already defaced", None, "")} == {(o.verdict, o.reason, o.method) for o in again}
 
 
 @pytest.mark.parametrize("action", ["quarantine", "keep"])

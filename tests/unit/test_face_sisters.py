@@ -124,7 +124,7 @@ def test_in_an_unknown_frame_of_reference_sisters_are_held(mr_chest, tmp_path):
 
 def test_a_capture_beside_a_head_is_held(mr_head, tmp_path):
     series, *_ = mr_head
-    picture = single(tmp_path / "sc.dcm", SecondaryCaptureImageStorage, "MR")
+    picture = single(tmp_path / "sc.dcm", SecondaryCaptureImageStorage, "MR", BitsAllocated=8, PixelData=b"\0" * 64)
     plan = plan_faces([series, picture], POLICY)
     assert plan.decisions[picture.files[0].file.path].reason == Reason.FACE_IN_SISTER
 

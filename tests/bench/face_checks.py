@@ -1,0 +1,132 @@
+"""Independent checks of a defaced series: its own brain, its mask, wrong head frames, and pictures that show no face.
+
+Nothing of the defacer's brain mask or resampling is used. Printing the table belongs to `faces`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from pydicom import dcmread, dcmwrite
+from scipy import ndimage
+
+from tasks.deface import FacePlan, deface_series, judge_series
+from tasks.deface.decision import Decision, Job
+from tasks.deface.detectors import detect_faces
+from tasks.deface.evidence import weigh_head
+from tasks.deface.geometry import Stack
+from tasks.deface.head import Head, define_head, face_volume
+from tasks.deface.judge import whole_head
+from tasks.deface.look import View
+from tasks.deface.register import Pose
+from tasks.deface.render import AROUND, render_views, skin_levels
+from tasks.deface.replace import make_filling
+from tasks.intake import SeriesFiles
+from tasks.policy.faces import FacePolicy
+from tests.phantoms.heads import turned
+from tests.phantoms.series import instances_of
+
+BONE_HU = 180.0
+CORE_MM, RING_MM, SHELLS = 50.0, 1.5, 70
+
+
+def stored(stack: Stack) -> np.ndarray:
+    """Stored values [slice, row, column] of a stack, at full resolution."""
+    return np.stack([np.atleast_3d(dcmread(f.path).pixel_array.T).T[f.number] for f in stack.frames]).astype(np.float32)
+
+
+def points_in_head(stack: Stack, to_patient: np.ndarray) -> np.ndarray:
+    """Head-frame coordinates (3 x voxels) of every voxel of a stack."""
+    rows, columns = stack.frames[0].shape
+    r, c = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
+    plane = np.stack([c.ravel(), r.ravel(), np.zeros(c.size), np.ones(c.size)])
+    inverse = np.linalg.inv(to_patient)
+    return np.concatenate([(inverse @ frame.to_patient @ plane)[:3] for frame in stack.frames], axis=1).astype(np.float32)
+
+
+def native_brain(values: np.ndarray, points: np.ndarray, is_ct: bool) -> np.ndarray:
+    """Return the brain from the volume's own values: CT inside closed bone, MR up to the dark of the skull (a star-shaped BET).
+
+    The head frame gives the centre only. The outer 3 mm of an MR brain are left out: rays cannot tell them from meninges and muscle.
+    """
+    if is_ct:  # values of bone and what is beside it in one voxel are no brain
+        bone = np.pad(values > BONE_HU, ((0, 0), (6, 6), (6, 6)))
+        inside = np.stack([ndimage.binary_fill_holes(ndimage.binary_closing(level, iterations=5)) & ~level for level in bone])
+        inside = ndimage.binary_opening(inside[:, 6:-6, 6:-6] & (values > -20) & (values < 80), np.ones((1, 3, 3)), iterations=3)
+        labels, _ = ndimage.label(inside)
+        near = (np.linalg.norm(points - np.array([[0], [-2], [10]]), axis=0) < CORE_MM).reshape(values.shape)
+        common = np.bincount(labels[near & inside]) if (near & inside).any() else np.zeros(1)
+        return labels == int(common.argmax()) if common[1:].any() else np.zeros(values.shape, bool)
+    offset = points - np.array([[0], [-2], [10]], dtype=np.float32)
+    radius = np.linalg.norm(offset, axis=0)
+    polar = np.arccos(np.clip(offset[2] / np.maximum(radius, 1e-3), -1, 1))
+    azimuth = np.arctan2(offset[1], offset[0])
+    parallel = np.minimum(polar / np.pi * 36, 35).astype(np.int32)
+    meridian = np.minimum((azimuth + np.pi) / np.pi * 36, 71).astype(np.int32)
+    ray = parallel * 72 + meridian
+    shell = np.minimum(radius / RING_MM, SHELLS - 1).astype(np.int32)
+    total = np.bincount(ray * SHELLS + shell, values.ravel(), 36 * 72 * SHELLS).reshape(-1, SHELLS)
+    count = np.bincount(ray * SHELLS + shell, minlength=36 * 72 * SHELLS).reshape(-1, SHELLS)
+    profile = np.where(count > 0, total / np.maximum(count, 1), np.inf)
+    inner = float(np.median(values.ravel()[radius < 40]))
+    dark = (profile < 0.5 * inner) & (np.arange(SHELLS) * RING_MM > 35)
+    reach = np.where(dark.any(axis=1), dark.argmax(axis=1), 0).astype(np.float32) * RING_MM
+    reach = ndimage.percentile_filter(reach.reshape(36, 72), 30, size=5, mode="wrap")
+    return (radius < reach.ravel()[ray] - 2 * RING_MM).reshape(values.shape)
+
+
+def outside_mask(stack: Stack, head: Head, points: np.ndarray) -> np.ndarray:
+    """Where nothing may change: the region's field sampled at every voxel by another interpolator than the defacer's."""
+    region = head.overwritten
+    index = (np.linalg.inv(region.grid) @ np.vstack([points, np.ones(points.shape[1])]))[:3]
+    last = np.array(region.inside.shape[::-1])[:, None] - 1.0
+    index = np.where((index > -0.5) & (index < last + 0.5), np.clip(index, 0, last), index)  # a voxel reaches half a step
+    inside = ndimage.map_coordinates(region.inside, index[::-1], order=1, mode="constant", cval=-1.0)
+    return (inside <= -0.01).reshape(len(stack.frames), *stack.frames[0].shape)
+
+
+def wrong_frames() -> list[np.ndarray]:
+    """Head frames that are wrong in the ways in which registrations go wrong: moved, turned, too small, too large."""
+    moves = [(30, 0, 0), (0, 35, 0), (0, 0, 45), (0, 0, -45)]
+    frames = []
+    for move in moves:
+        frame = np.eye(4)
+        frame[:3, 3] = move
+        frames.append(frame)
+    return [*frames, turned("z", 40), turned("z", 180), turned("x", 40), np.diag([0.64, 0.64, 0.64, 1.0]), np.diag([1.45, 1.45, 1.45, 1.0])]
+
+
+def is_held_in(wrong: np.ndarray, series: SeriesFiles, decision: Decision, folder: Path) -> bool:
+    """Whether a head frame that is off by `wrong` is refused as evidence, or by the judge after defacing in that frame."""
+    view = decision.views[0]
+    assert decision.head is not None and view.body is not None and view.valid is not None and view.pose is not None
+    pose = Pose(decision.head.to_patient @ wrong, view.pose.information)
+    evidence = weigh_head(pose, view.body, view.valid, view.is_ct)
+    if not evidence.is_head:
+        return True
+    view = replace(view, pose=pose, evidence=evidence)
+    head = define_head([view])
+    assert head is not None
+    filling = make_filling(face_volume(view, head.to_patient), head, view.is_ct)
+    plan = FacePlan({
+        frame.path: replace(decision, job=Job(head, ((frame, place, filling),), view.is_ct), views=(view,), head=head)
+        for place, frame in enumerate(view.stack.frames)
+    })  # fmt: skip
+    outcomes = deface_series(instances_of(series), plan, FacePolicy())
+    folder.mkdir()
+    paths = [folder / f"{n:05d}.dcm" for n in range(len(outcomes))]
+    for path, outcome in zip(paths, outcomes, strict=True):
+        dcmwrite(path, outcome.instance.dataset)
+    return any(outcome.reason is not None for outcome in judge_series(paths, outcomes, plan, FacePolicy()))
+
+
+def controls_seen(view: View, head: np.ndarray) -> tuple[int, int]:
+    """How many pictures of the back of this head a detector takes for a face, and of how many: rendered as the judge renders."""
+    backwards = head @ turned("z", 180)
+    backwards[:3, 3] = (head @ np.array([0, -60, 0, 1.0]))[:3]
+    levels = skin_levels(face_volume(view, head).threshold, view.is_ct)
+    pictures = list(render_views(whole_head(view.stack, view.is_ct, backwards), 2.0, levels, margin=AROUND))
+    seen = detect_faces(pictures)
+    return (-1 if seen is None else seen.count(), len(pictures))
