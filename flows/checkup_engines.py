@@ -29,7 +29,8 @@ def face_judge(spec: Spec) -> str:
     if judge_interpreter() is None:
         raise Doubt("not installed: relief alone judges faces, and what only detectors can clear is held", remedy)
     try:
-        seen = detect_faces([np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)], [(0, 80, 80, 240, 240)])
+        empty = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+        seen = detect_faces([empty], [empty], (80, 80, 240, 240))
     except (OSError, MemoryError) as error:
         raise Trouble(f"installed, and did not answer ({type(error).__name__})", "less load, or more memory") from None
     if seen is None:

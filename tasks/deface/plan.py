@@ -33,8 +33,9 @@ from tasks.deface.look import FEWEST_PLANES, Sight, View, look_at
 from tasks.deface.proof import is_far_from_a_head
 from tasks.deface.relief import RELIEF_LIMIT_MM
 from tasks.deface.render import Image
-from tasks.deface.replace import Filling, make_filling
+from tasks.deface.replace import Filling, make_filling, touches_tissue
 from tasks.deface.sisters import FrameOfReference, all_clear, decide_sister
+from tasks.deface.wrap import wraps_around
 from tasks.intake import SeriesFiles, SourceFile
 from tasks.model import Reason
 from tasks.policy.faces import FacePolicy
@@ -271,7 +272,7 @@ def _decide_view(view: View, head: Head | None, faces: dict[int, FaceVolume], po
     face = face_volume(view, head.to_patient)
     seen = face.view.astype(bool)
     tissue = float((seen & (head.region.inside > 0) & (face.values > face.threshold)).sum()) * 8.0
-    if tissue < LEAST_TISSUE_MM3:
+    if tissue < LEAST_TISSUE_MM3 and not (len(view.stack.frames) < FEWEST_PLANES and touches_tissue(view.stack, head, face.threshold)):
         return NO_FACE, None
     if policy.action == "quarantine":
         return Decision("face left", Reason.FACE_LEFT, True), None
@@ -279,6 +280,8 @@ def _decide_view(view: View, head: Head | None, faces: dict[int, FaceVolume], po
         return Decision("face left", None, True), None
     if policy.action != "brain" and view.sight is Sight.HEAD and _is_defaced(face):
         return ALREADY_DEFACED, None
+    if not view.is_ct and wraps_around(view.stack, head.to_patient, face.threshold):
+        return NOT_ASSESSABLE, None
     return TO_DEFACE, make_filling(face, head, view.is_ct)
 
 

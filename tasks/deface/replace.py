@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.deface.geometry import Frame
+from tasks.deface.geometry import Frame, Stack
 from tasks.deface.head import FaceVolume, Head
 from tasks.deface.mark import frame_noise
 from tasks.deface.region import GRID_MM
-from tasks.deface.volume import Values
+from tasks.deface.volume import Values, decode_frame
 
 CT_TISSUE_HU, CT_NOISE_HU = 40.0, 15.0
 MR_NOISE = 0.12  # of the local median
 MARK_SHARE = 0.02  # of the step from air to tissue: the least noise of air that survives rounding
 CONTEXT_MM = 14.0
 LEAST_TISSUE = 2.2  # times the threshold between air and tissue: at every level that skin is rendered at, nothing under it shows
+LEAST_CUT_MM2 = 60.0
 COARSER = 3  # the tissue field needs a third of the region's resolution
 
 
@@ -55,6 +56,10 @@ def make_filling(face: FaceVolume, head: Head, is_ct: bool) -> Filling:
     from scipy import ndimage
 
     seen = face.view.astype(bool)
+    if not seen.any():  # a plane or two: nothing of the stack lies between them
+        air = -1000.0 if is_ct else 0.25 * face.threshold
+        tissue_value, noise = (CT_TISSUE_HU, CT_NOISE_HU) if is_ct else (LEAST_TISSUE * face.threshold, MR_NOISE)
+        return Filling(np.full(2, air, dtype=np.float32), np.full((1, 1, 1), tissue_value, dtype=np.float32), noise, is_ct)
     tissue = face.values > face.threshold
     far = ndimage.binary_dilation(tissue, iterations=4)
     air_values = face.values[seen & ~far & (head.region.above > 0)]
@@ -73,6 +78,19 @@ def make_filling(face: FaceVolume, head: Head, is_ct: bool) -> Filling:
     total = ndimage.gaussian_filter(np.where(kept, np.minimum(face.values, 3 * whole), 0)[coarse].astype(np.float32), sigma / COARSER)
     smooth = np.maximum((total + np.float32(1e-3) * whole) / weight, LEAST_TISSUE * face.threshold)
     return Filling(air, np.ascontiguousarray(smooth, dtype=np.float32), MR_NOISE, False)
+
+
+def touches_tissue(stack: Stack, head: Head, threshold: float) -> bool:
+    """Return whether any plane of a stack cuts tissue in the region; PRIVACY: one plane has no volume and may show a profile."""
+    sampler = RegionSampler(head, None)
+    for frame in stack.frames:
+        what = sampler.lay_over(frame, 0)
+        if what is None:
+            continue
+        cut = what.mask & (decode_frame(frame)[what.rows, what.columns] > threshold)
+        if cut.sum() * float(np.prod(np.linalg.norm(frame.to_patient[:3, :2], axis=0))) >= LEAST_CUT_MM2:
+            return True
+    return False
 
 
 class RegionSampler:

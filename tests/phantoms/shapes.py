@@ -230,7 +230,7 @@ SHAPES: dict[str, tuple[Callable[[Path], Study], tuple[set[str], ...]]] = {
     "MR half a head": (_half, ({DEFACED, HELD},)),
     "MR wrap-around nose": (_wrapped, ({HELD},)),
     "MR missing slices": (_gap, ({HELD},)),
-    "localizer beside a head": (_localizer, ({DEFACED}, {DEFACED, HELD})),
+    "localizer beside a head": (_localizer, ({DEFACED}, {DEFACED, "defaced/no face", HELD})),
     "projections beside a head": (_projections, ({DEFACED}, {HELD})),
     "segment of the skin": (_skin_segment, ({DEFACED}, {DEFACED, HELD})),
     "capture beside a head": (_capture, ({DEFACED}, {HELD})),

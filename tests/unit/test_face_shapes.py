@@ -28,6 +28,19 @@ def test_what_shows_the_face_again_and_cannot_be_cut_is_held(tmp_path, name):
     assert verdicts(SHAPES[name][0](tmp_path / "in"), tmp_path / "out") == [DEFACED, HELD]
 
 
+def test_a_plane_through_the_face_beside_a_head_is_never_passed_as_it_is(tmp_path):
+    study = SHAPES["localizer beside a head"][0](tmp_path)
+    plan = plan_faces(study, FacePolicy())
+    sagittal = study[1].files[1].file.path
+    assert plan.decisions[sagittal].verdict != "no face"
+
+
+def test_a_nose_that_wraps_around_holds_the_series(tmp_path):
+    (series,) = SHAPES["MR wrap-around nose"][0](tmp_path)
+    plan = plan_faces([series], FacePolicy())
+    assert {Reason.FACE_NOT_ASSESSABLE} == {decision.reason for decision in plan.decisions.values()}
+
+
 def test_projections_without_a_volume_that_clears_them_are_held(tmp_path):
     _, projections = SHAPES["projections beside a head"][0](tmp_path)
     plan = plan_faces([projections], FacePolicy())
