@@ -52,6 +52,8 @@ def read_events(private: Store) -> Iterator[tuple[dict[str, Any], bool]]:
         try:
             event = json.loads(data)
         except ValueError:
+            event = None
+        if not isinstance(event, dict):
             event = {"number": None, "event": "unreadable"}
         intact = intact and event.get("previous_sha256") == previous and event.get("number") == number
         previous = sha256_hex(data)

@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 
+from tasks.errors import UsageError
 from tasks.publish.canonical import readable_json, sha256_hex
-from tasks.publish.store import Store
+from tasks.publish.log import Log
+from tasks.publish.store import AlreadyExistsError, Store
 
 PREFIX = "vault/ledger/"
 NOTICES = "vault/notices/"
@@ -30,6 +32,8 @@ class Disclosure:
 
 def record_disclosure(private: Store, disclosure: Disclosure) -> None:
     """Write one disclosure; writing the same one again changes nothing."""
+    if not disclosure.recipient.strip():
+        raise UsageError("--recipient", "empty", "name who received the release")
     date.fromisoformat(disclosure.on)
     data = readable_json(asdict(disclosure))
     private.put(f"{PREFIX}{disclosure.on}-{sha256_hex(data)[:16]}.json", data)
@@ -42,22 +46,39 @@ def read_disclosures(private: Store, *, recipient: str = "", release_ids: Iterab
     return [d for d in found if (not recipient or d.recipient == recipient) and (wanted is None or d.release_id in wanted)]
 
 
-def write_notices(private: Store, tombstone: str, release_ids: Iterable[str], on: date) -> list[str]:
-    """Write one notice per recipient of these releases and return the recipients."""
-    by_recipient: dict[str, set[str]] = {}
-    for disclosure in read_disclosures(private, release_ids=release_ids):
-        by_recipient.setdefault(disclosure.recipient, set()).add(disclosure.release_id)
-    for recipient, releases in sorted(by_recipient.items()):
-        notice = {
-            "recipient": recipient,
-            "on": on.isoformat(),
-            "tombstone": tombstone,
-            "releases": sorted(releases),
-            "text": "Objects of releases that you received were withdrawn. Delete your copies of everything that the tombstone "
-            "names (sallyport get --prune does it), and confirm.",
-        }
-        private.put(
-            f"{NOTICES}{tombstone.rsplit('/', 1)[-1].removesuffix('.json')}-{sha256_hex(recipient.encode())[:16]}.json",
-            readable_json(notice),
-        )
-    return sorted(by_recipient)
+def write_notices(private: Store, log: Log, on: date) -> list[str]:
+    """Write one notice per tombstone and recipient of releases that were replaced up to it; return whose notices were not there yet.
+
+    Every tombstone of the log is looked at, so that a withdrawal that was killed before it told anybody, and a disclosure that was
+    recorded late, are made up for by the next.
+    """
+    disclosures = read_disclosures(private)
+    told: set[str] = set()
+    for withdrawal in (e for e in log.entries if e.kind == "withdrawal"):
+        tombstone = str(withdrawal.body["tombstone"])
+        replaced = {str(e.body["supersedes"]) for e in log.releases() if e.seq < withdrawal.seq and e.body.get("supersedes")}
+        by_recipient: dict[str, set[str]] = {}
+        for disclosure in disclosures:
+            if disclosure.release_id in replaced:
+                by_recipient.setdefault(disclosure.recipient, set()).add(disclosure.release_id)
+        for recipient, releases in sorted(by_recipient.items()):
+            if _write_notice(private, recipient, tombstone, releases, on):
+                told.add(recipient)
+    return sorted(told)
+
+
+def _write_notice(private: Store, recipient: str, tombstone: str, releases: Iterable[str], on: date) -> bool:
+    notice = {
+        "recipient": recipient,
+        "on": on.isoformat(),
+        "tombstone": tombstone,
+        "releases": sorted(releases),
+        "text": "Objects of releases that you received were withdrawn. Delete your copies of everything that the tombstone "
+        "names (sallyport get --prune does it), and confirm.",
+    }
+    key = f"{NOTICES}{tombstone.rsplit('/', 1)[-1].removesuffix('.json')}-{sha256_hex(recipient.encode())[:16]}.json"
+    try:
+        private.put(key, readable_json(notice), if_absent=True)
+    except AlreadyExistsError:
+        return False
+    return True

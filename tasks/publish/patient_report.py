@@ -32,8 +32,8 @@ def report_patient(private: Store, public: Store, patient_id: str) -> PatientRep
     scope = find_scope(private, Asked(patient_ids=(patient_id,)))
     withdrawn = read_suppression(private).holds("source_patient", patient_id)
     releases = []
-    if public.size("keys.json") is not None:
-        log = read_log(public)
+    log = read_log(public) if public.size("keys.json") is not None else None
+    if log is not None:
         for entry in log.releases():
             if entry.release_id in log.superseded():
                 continue
@@ -45,5 +45,10 @@ def report_patient(private: Store, public: Store, patient_id: str) -> PatientRep
             if mine.num_rows:
                 counts = (len(mine["StudyInstanceUID"].unique()), mine.num_rows, sum(mine["instance_count"].to_pylist()))
                 releases.append((entry.release_id, *counts))
-    disclosures = read_disclosures(private, release_ids=[r[0] for r in releases])
+    # Who received a release before it was redacted for somebody else received this person too.
+    replaced = {new: old for old, new in (log.superseded() if log else {}).items()}
+    held = {r[0] for r in releases}
+    while older := {replaced[r] for r in held if r in replaced} - held:
+        held |= older
+    disclosures = read_disclosures(private, release_ids=held)
     return PatientReport(bool(scope.study_keys), withdrawn, tuple(releases), tuple(disclosures))

@@ -8,6 +8,7 @@ without them boto3's own settings (environment, profiles, roles) apply.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import secrets
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tasks.errors import UsageError
+from tasks.errors import ReleaseError, UsageError
 from tasks.publish.causes import Cause, refuse
 from tasks.publish.s3_errors import ABSENT, CONFLICT, PRECONDITION, code_of, explain, explained
 from tasks.publish.store import AlreadyExistsError, Version
@@ -247,7 +248,14 @@ class S3Store:
     def probe(self) -> None:
         # A store that ignores conditions would let one publisher overwrite what another has committed.
         key = f"probe/{secrets.token_hex(16)}"
-        self.put(key, b"one", if_absent=True)
+        try:
+            self.put(key, b"one", if_absent=True)
+        except ReleaseError:
+            with contextlib.suppress(ReleaseError):  # what was put, but not as it was asked for
+                self.delete(key)
+            if self._encryption and self._answers(key):
+                raise refuse(Cause.NOT_ENCRYPTED, "store", "it does not take this kind of encryption, or this key") from None
+            raise
         try:
             if self._encryption:
                 self._check_head(key, 3)
@@ -257,6 +265,13 @@ class S3Store:
                 raise refuse(Cause.NO_CONDITIONAL_PUT, "store")
         finally:
             self.delete(key)
+
+    def _answers(self, key: str) -> bool:
+        """Say whether the server answers to a question without encryption in it: servers blame the credentials for a wrong KMS key."""
+        try:
+            return self.size(key) is None
+        except ReleaseError:
+            return False
 
 
 class _ResumingBody(io.RawIOBase):

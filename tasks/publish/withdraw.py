@@ -86,12 +86,15 @@ def withdraw(
     removed = purge_private(private, scope, rows.series)
     say("purged and proved")
     audit.record(private, "withdrawal_purged", versions=sum(p.versions for p in proofs), private_objects=removed, left=0)
-    tombstone, touched = _publish_tombstone(public, signer, on, rows)
+    tombstone = _publish_tombstone(public, signer, on, rows)
     finish_plan(private, rows, tombstone)
-    recipients = write_notices(private, tombstone, touched, on) if tombstone else []
-    if tombstone:
-        audit.record(private, "withdrawal_done", tombstone=tombstone, releases=len(touched), recipients=len(recipients))
+    recipients: list[str] = []
     if public.size("keys.json") is not None:
+        log = open_log(public, signer)
+        recipients = write_notices(private, log, on)
+        if tombstone or recipients:
+            facts: dict[str, str | int] = {"releases": len(log.superseded()), "recipients": len(recipients)}
+            audit.record(private, "withdrawal_done", tombstone=tombstone, **facts)
         point_to_head(public, signer, on)
     return Withdrawal(
         new_release_id=next((new for _, new, head in reversed(replaced) if head), ""),
@@ -217,20 +220,19 @@ def _purge_everywhere(
     return proofs
 
 
-def _publish_tombstone(public: Store, signer: Signer, on: date, rows: Plan) -> tuple[str, list[str]]:
-    """Publish one tombstone for everything not yet recorded, and commit it; ("", []) when there is nothing new."""
+def _publish_tombstone(public: Store, signer: Signer, on: date, rows: Plan) -> str:
+    """Publish one tombstone for everything not yet recorded, and commit it; "" when there is nothing new."""
     if public.size("keys.json") is None:
-        return "", []
+        return ""
     skip = 0
     for _ in range(_ROUNDS * 10):
         log = open_log(public, signer)
         known = read_withdrawn(public, log, lambda *_: None)
         series = sorted(rows.series - known.series)
         if not series:
-            return "", []
+            return ""
         studies = sorted(rows.studies - known.studies)
         number = 1 + skip + max((number_of(str(e.body["tombstone"])) for e in log.entries if e.kind == "withdrawal"), default=0)
-        touched = sorted(log.superseded())
         body: dict[str, Any] = {
             "number": number,
             "on": on.isoformat(),
@@ -251,6 +253,6 @@ def _publish_tombstone(public: Store, signer: Signer, on: date, rows: Plan) -> t
         counts = {"studies": len(studies), "series": len(series), "instances": len(rows.instances)}
         entry = {"on": on.isoformat(), "tombstone": key, "tombstone_sha256": sha256_hex(data), "counts": counts}
         if append(public, signer, log, "withdrawal", entry):
-            return key, touched
+            return key
         skip = 0
     raise refuse(Cause.OBJECT_CONFLICT, "withdraw", "the log does not hold still")

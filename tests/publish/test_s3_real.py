@@ -73,6 +73,35 @@ def test_every_refusal_of_the_server_has_its_own_cause(radosgw, as_user, monkeyp
     assert cause_of(lambda: open_store(url).probe()) == Cause.STORE_DENIED
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_wrong_by_an_hour_is_said_to_be(radosgw, as_user, monkeypatch, hours):
+    from datetime import timedelta
+
+    import botocore.auth
+
+    as_user("test")
+    store, right = open_store(radosgw.url("no-matter")), botocore.auth.get_current_datetime
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *args: right(*args) + timedelta(hours=hours))
+    assert cause_of(store.probe) == Cause.CLOCK_SKEW
+
+
+def test_a_dataset_is_encrypted_with_the_key_that_was_asked_for_or_not_published(radosgw, as_user, tmp_path):
+    """SSE-KMS as Ceph has it; this Ceph has no SSE-S3, and a key that is not there must not look like wrong credentials."""
+    as_user("test")
+    url = radosgw.bucket("encrypted")
+    private, public = open_store(str(tmp_path / "private")), open_store(f"{url}&sse=aws:kms&kms_key_id=testkey-1")
+    candidate = frozen(private, Shape(patients=1, series=1))
+    publish_candidate(private, public, candidate, *approve(candidate), SIGNER, DAY)
+    assert verify(open_store(url), full=True, today=DAY).ok
+    client = radosgw.client()
+    heads = {key: client.head_object(Bucket="test-encrypted", Key=f"set/{key}") for key in public.keys("")}
+    assert {(h.get("ServerSideEncryption"), h.get("SSEKMSKeyId")) for h in heads.values()} == {("aws:kms", "testkey-1")}
+    for options in ("&kms_key_id=no-such-key", "&sse=aws:kms", "&sse=AES256"):
+        store = open_store(url.replace("/set?", "/other?") + options)
+        assert cause_of(store.probe) == Cause.NOT_ENCRYPTED, options
+        assert list(store.keys("")) == []
+
+
 def test_a_dataset_lives_on_the_server_and_a_withdrawal_leaves_no_version(radosgw, as_user, tmp_path):
     as_user("test")
     url = radosgw.bucket("life")

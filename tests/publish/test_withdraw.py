@@ -7,11 +7,12 @@ import json
 
 import pytest
 
-from tasks.errors import ReleaseError
+from tasks.errors import ReleaseError, UsageError
 from tasks.publish import audit
 from tasks.publish.causes import Cause
 from tasks.publish.ledger import Disclosure, record_disclosure
 from tasks.publish.log import read_log
+from tasks.publish.patient_report import report_patient
 from tasks.publish.release import publish_candidate
 from tasks.publish.store import open_store
 from tasks.publish.verify import verify
@@ -184,6 +185,89 @@ def test_tombstones_and_log_name_no_patient_and_recipients_are_told(tmp_path):
     assert done.recipients == ("lab-7",)
     assert len(list(private.keys("vault/notices/"))) == 1
     assert [e.kind for e in read_log(public).entries] == ["release", "release", "release", "reissue", "withdrawal"]
+
+
+@pytest.mark.parametrize("killed", ["before the plan is finished", "before anybody is told", "after the first is told"])
+def test_recipients_of_a_withdrawal_that_was_killed_are_told_by_the_next_run(tmp_path, monkeypatch, killed):
+    private, public = two_releases(tmp_path)
+    for recipient, release in (("lab-7", "2026.11.1"), ("lab-8", "2026.11.0"), ("lab-7", "2026.11.0")):
+        record_disclosure(private, Disclosure(recipient, release, "2026-11-22"))
+
+    class Killed(BaseException):
+        pass
+
+    original, allowed = (
+        type(private).put,
+        {"before the plan is finished": -1, "before anybody is told": 0, "after the first is told": 1}[killed],
+    )
+    count = [0]
+
+    def put(self, key, data, **options):
+        if key.startswith("vault/notices/"):
+            count[0] += 1
+            if count[0] > allowed:
+                raise Killed
+        if allowed < 0 and key.startswith("vault/withdrawals/") and b'"finished":true' in data:
+            raise Killed
+        original(self, key, data, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(private), "put", put)
+        with pytest.raises(Killed):
+            withdraw_patient(private, public)
+    withdraw_patient(private, public)
+    notices = [json.loads(private.get(k)) for k in private.keys("vault/notices/")]
+    assert sorted((n["recipient"], n["tombstone"], n["releases"]) for n in notices) == [
+        ("lab-7", "tombstones/00000001.json", ["2026.11.0", "2026.11.1"]),
+        ("lab-8", "tombstones/00000001.json", ["2026.11.0"]),
+    ]
+    assert withdraw_patient(private, public).recipients == ()
+
+
+def test_who_received_a_release_after_it_was_replaced_is_told_of_the_next_withdrawal_only_once(tmp_path):
+    private, public = two_releases(tmp_path)
+    withdraw_patient(private, public, 1)
+    record_disclosure(private, Disclosure("late", "2026.11.1", "2026-11-26"))
+    record_disclosure(private, Disclosure("new", "2026.11.2", "2026-11-26"))
+    assert withdraw_patient(private, public, 2).recipients == ("late", "new")
+    notices = [json.loads(private.get(k)) for k in private.keys("vault/notices/")]
+    told = sorted((n["recipient"], n["tombstone"][-6:]) for n in notices)
+    assert told == [("late", "1.json"), ("late", "2.json"), ("new", "2.json")]
+
+
+def test_a_patient_report_names_who_received_a_release_before_it_was_redacted_for_somebody_else(tmp_path):
+    private, public = two_releases(tmp_path)
+    record_disclosure(private, Disclosure("lab-7", "2026.11.0", "2026-11-22"))
+    withdraw_patient(private, public, 1)
+    report = report_patient(private, public, "MRN-00002")
+    assert [r[0] for r in report.releases] == ["2026.11.2", "2026.11.0+r1"]
+    assert [(d.recipient, d.release_id) for d in report.disclosures] == [("lab-7", "2026.11.0")]
+    assert report_patient(private, public, "MRN-00004").disclosures == ()
+
+
+def test_a_disclosure_to_nobody_is_refused(tmp_path):
+    private, _ = two_releases(tmp_path)
+    with pytest.raises(UsageError, match="recipient"):
+        record_disclosure(private, Disclosure(" ", "2026.11.0", "2026-11-22"))
+
+
+@pytest.mark.parametrize("tamper", ["changed", "gone", "swapped", "no event", "not JSON"])
+def test_each_tampering_of_the_audit_log_breaks_its_chain_from_there_on(tmp_path, tamper):
+    private, public = two_releases(tmp_path)
+    withdraw_patient(private, public)
+    keys = list(private.keys("vault/audit/"))
+    first, second = keys[0], keys[1]
+    if tamper == "gone":
+        private.delete(first)
+    elif tamper == "swapped":
+        one, two = private.get(first), private.get(second)
+        private.put(first, two)
+        private.put(second, one)
+    else:
+        private.put(first, {"changed": private.get(first).replace(b'"who"', b'"Who"'), "no event": b"[]", "not JSON": b"{"}[tamper])
+    intact = [whole for _, whole in audit.read_events(private)]
+    assert not any(intact[1:])
+    assert len(intact) == len(keys) - (tamper == "gone")
 
 
 def test_the_audit_log_is_chained_holds_no_identifier_and_shows_tampering(tmp_path):
