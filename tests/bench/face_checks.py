@@ -12,7 +12,7 @@ import numpy as np
 from pydicom import dcmread, dcmwrite
 from scipy import ndimage
 
-from tasks.deface import FacePlan, deface_series, judge_series
+from tasks.deface import FacePlan, deface_series, judge_series, register
 from tasks.deface.decision import Decision, Job
 from tasks.deface.detectors import detect_faces
 from tasks.deface.evidence import weigh_head
@@ -23,6 +23,7 @@ from tasks.deface.look import View
 from tasks.deface.register import Pose
 from tasks.deface.render import AROUND, render_views, skin_levels
 from tasks.deface.replace import make_filling
+from tasks.deface.template import load_template
 from tasks.intake import SeriesFiles
 from tasks.policy.faces import FacePolicy
 from tests.phantoms.heads import turned
@@ -98,11 +99,34 @@ def wrong_frames() -> list[np.ndarray]:
     return [*frames, turned("z", 40), turned("z", 180), turned("x", 40), np.diag([0.64, 0.64, 0.64, 1.0]), np.diag([1.45, 1.45, 1.45, 1.0])]
 
 
+def information_at(to_patient: np.ndarray, view: View) -> float:
+    """Mutual information of the average head and the volume in this frame, as the registration measures it."""
+    import SimpleITK as sitk
+
+    assert view.body is not None and view.valid is not None
+    head, upright = load_template().head, view.body.upright
+    frame = sitk.AffineTransform(3)
+    frame.SetMatrix([float(v) for v in to_patient[:3, :3].ravel()])
+    frame.SetTranslation([float(v) for v in to_patient[:3, 3]])
+    method = sitk.ImageRegistrationMethod()
+    method.SetGlobalDefaultNumberOfThreads(1)
+    method.SetMetricAsMattesMutualInformation(register.BINS)
+    method.SetMetricSamplingStrategy(method.RANDOM)
+    method.SetMetricSamplingPercentage(0.35, register.SEED)
+    method.SetMetricFixedMask(register._image(register._around(head).astype(np.uint8), head))
+    method.SetMetricMovingMask(register._image(view.valid.astype(np.uint8), upright))
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetInitialTransform(frame)
+    moving = register._image(register._window(upright.values, view.body, view.is_ct), upright)
+    return float(method.MetricEvaluate(register._image(head.values, head), moving))
+
+
 def is_held_in(wrong: np.ndarray, series: SeriesFiles, decision: Decision, folder: Path) -> bool:
     """Whether a head frame that is off by `wrong` is refused as evidence, or by the judge after defacing in that frame."""
     view = decision.views[0]
     assert decision.head is not None and view.body is not None and view.valid is not None and view.pose is not None
-    pose = Pose(decision.head.to_patient @ wrong, view.pose.information)
+    frame_of_head = decision.head.to_patient @ wrong
+    pose = Pose(frame_of_head, information_at(frame_of_head, view))
     evidence = weigh_head(pose, view.body, view.valid, view.is_ct)
     if not evidence.is_head:
         return True
