@@ -147,7 +147,7 @@ def _days(raw: bytes) -> Iterator[str]:
         if (
             len(day) == 8
             and day.isdigit()
-            and "1851" <= day[:4] <= "2100"
+            and "1800" <= day[:4] <= "2100"  # what is not known here is held as a day of nobody (T10.offset)
             and day != "19000101"
             and "01" <= day[4:6] <= "12"
             and "01" <= day[6:] <= "31"
