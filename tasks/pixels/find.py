@@ -33,6 +33,7 @@ _FAINT, _FLAT = 0.1, 0.8  # probability below which a pixel is ground; share of 
 _LEADING, _ABOVE = 0.15, 8.0  # share of one value among the ink, and how many times as often as the values next to it (anatomy: 5)
 _LEADERS = 3  # values of one box that are asked
 _COMMON = 0.05  # of the frame outside a box: a value this frequent is not its ink's
+_LIKELY = 0.84  # of a line that both detectors see and nobody reads: of anatomy both may be fairly sure
 _HIGH = 0.1  # of the frame's short side
 _FAIRLY_SURE, _SURE, _SURER = 0.87, 0.9, 0.94  # of a line whose strokes have no exact value, or none but that of its ground
 _SHORT_SIDE = 736  # to which small frames are enlarged for the reader's detector
@@ -69,7 +70,7 @@ def find_text(
     lifted = lift(frame, plain)
     seen = detect(lifted, engine, _SHORT_SIDE) if by_both else []
     lines = _drawn_lines(frame, plain, layout, lossy, doubt)
-    lines = [line._replace(is_proven=line.is_proven or _is_seen(line.box, seen)) for line in lines]
+    lines = [line._replace(is_proven=line.is_proven or (line.box.score >= _LIKELY and _is_seen(line.box, seen))) for line in lines]
     found = _proven(lines, lifted, engine, doubt)
     others = [(corners, score) for corners, score in seen if not _is_known(corners, found)]
     return [*found, *_believed(lifted, others, engine, doubt)]
