@@ -59,8 +59,12 @@ def write_parquet(batches: pa.Table | Iterator[pa.RecordBatch], schema: pa.Schem
     return rows
 
 
-def open_parquet(where: Any, schema: pa.Schema) -> pq.ParquetWriter:
-    """Open a Parquet file for writing in our one form."""
+def open_parquet(where: Any, schema: pa.Schema, looked_up: str = "", rows: int = 0) -> pq.ParquetWriter:
+    """Open a Parquet file for writing in our one form.
+
+    `looked_up` is a column of unique values in no order, of which one is looked for at a time: with its Bloom filter, for `rows` values
+    in a row group, a reader decodes one group instead of all.
+    """
     import pyarrow.parquet as pq
 
     return pq.ParquetWriter(
@@ -71,6 +75,7 @@ def open_parquet(where: Any, schema: pa.Schema) -> pq.ParquetWriter:
         write_statistics=True,
         write_page_index=True,
         write_page_checksum=True,
+        bloom_filter_options={looked_up: {"ndv": rows, "fpp": 0.01}} if looked_up and rows else None,
         store_schema=False,
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ from tasks.publish.canonical import open_parquet, row_groups
 from tasks.publish.manifest_schemas import MANIFESTS, manifest_schema
 
 SPLIT_BYTES = 256 << 20
+_LOOKED_UP = {"instance": "SOPInstanceUID"}
+"""Columns by which people look for one row, though the file is sorted by another."""
 _NAME = re.compile(r"(?P<grain>[a-z]+)(?:-\d{4,})?\.parquet")
 
 
@@ -22,12 +25,15 @@ def write_grain(batches: Iterator[pa.RecordBatch], grain: str, folder: Path) -> 
     """Write one grain's rows, a new part after every 256 MB; return the row count. A reader finds them by `<grain>*.parquet`."""
     schema = manifest_schema(grain)
     rows, groups, more = 0, row_groups(batches), True
+    first = next(groups, None)
+    largest = first.num_rows if first is not None else 0
+    groups = chain([first] if first is not None else [], groups)
     parts: list[Path] = []
     while more:
         path = folder / f"{grain}-{len(parts) + 1:04d}.parquet"
         parts.append(path)
         more = False
-        with path.open("wb") as file, open_parquet(file, schema) as writer:
+        with path.open("wb") as file, open_parquet(file, schema, _LOOKED_UP.get(grain, ""), largest) as writer:
             for group in groups:
                 writer.write_table(group.cast(schema), row_group_size=group.num_rows)
                 rows += group.num_rows

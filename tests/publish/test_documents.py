@@ -48,6 +48,17 @@ def test_independent_readers_see_the_documented_types(folder, grain):
         assert str(pl.read_parquet(path)["StudyDate"].dtype) == "Date"
 
 
+def test_an_instance_is_looked_up_by_a_bloom_filter_that_is_as_small_as_the_manifest(folder):
+    import duckdb
+
+    path = folder / "manifests/instance.parquet"
+    facts = duckdb.sql(
+        f"SELECT path_in_schema, bloom_filter_length FROM parquet_metadata('{path}') WHERE bloom_filter_length > 0"
+    ).fetchall()
+    assert [name for name, _ in facts] == ["SOPInstanceUID"]
+    assert all(0 < length < 2_000 for _, length in facts)
+
+
 def test_the_dictionary_and_schemas_name_every_column(folder):
     dictionary = (folder / "DATA_DICTIONARY.md").read_text()
     for grain, columns in MANIFESTS.items():
