@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from pydicom import dcmwrite
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
 
 from tasks.scan.container import _is_encoder_name
 from tasks.scan.dates import spelled_dates
+from tasks.scan.direct import direct_identifiers
 from tasks.scan.domains import strays
 from tasks.scan.fuzzy import near_misses, within_one_slip
 from tasks.scan.identity import SourceIdentity
@@ -13,6 +17,7 @@ from tasks.scan.needles import spellings
 from tasks.scan.patterns import shapes
 from tasks.scan.search import automaton
 from tasks.scan.vocabulary import is_placeholder
+from tasks.scan.walk import Walk, walk
 
 
 def kinds_in(text: str) -> set[str]:
@@ -182,3 +187,33 @@ def test_a_codec_may_sign_its_work(comment: bytes, harmless: bool) -> None:
 )
 def test_placeholders_stand_for_nobody(value: str, placeholder: bool) -> None:
     assert is_placeholder(value) is placeholder
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "minded"),
+    [
+        ("AccessionNumber", "3fa94c0ed1b277aa", False),
+        ("AccessionNumber", "19000101", False),
+        ("AccessionNumber", "Q-55120", True),
+        ("OtherPatientIDs", "QX118", True),
+        ("PatientBirthTime", "0715", True),
+    ],
+)
+def test_a_pseudonym_may_stand_where_a_record_stood(keyword: str, value: str, minded: bool) -> None:
+    dataset = Dataset()
+    setattr(dataset, keyword, value)
+    assert bool(list(direct_identifiers(_walked(dataset)))) is minded
+
+
+@pytest.mark.parametrize(("other", "minded"), [("SPGMOBCGCSEHO4YD", False), ("SPABMOBCGCSEHO4YDH", False), ("", False), ("Q8812334", True)])
+def test_an_id_in_an_item_is_the_patients_pseudonym_or_another_one(other: str, minded: bool) -> None:
+    dataset, item = Dataset(), Dataset()
+    dataset.PatientID, item.PatientID = "SPGMOBCGCSEHO4YD", other
+    dataset.ReferencedPatientSequence = [item]
+    assert bool(list(direct_identifiers(_walked(dataset)))) is minded
+
+
+def _walked(dataset: Dataset) -> Walk:
+    buffer = DicomBytesIO()
+    dcmwrite(buffer, dataset, implicit_vr=False, little_endian=True)
+    return walk(buffer.getvalue())
