@@ -24,6 +24,7 @@ from tasks.deface.look import Sight
 from tasks.intake import SeriesFiles
 from tasks.policy.faces import FacePolicy
 from tests.bench.face_checks import controls_seen, is_held_in, native_brain, outside_mask, points_in_head, stored, wrong_frames
+from tests.bench.memory import peak_mib
 from tests.phantoms import bodies, limbs
 from tests.phantoms.heads import head, turned
 from tests.phantoms.series import instances_of, source_file, write_series
@@ -111,7 +112,7 @@ def measure(name: str, series: SeriesFiles, folder: Path) -> Row:
         name, judged[0].verdict, judged[0].reason.value if judged[0].reason else "", looked.before, looked.after, _counts(looked.seen),
         looked.control, looked.seen, looked.brain, looked.outside if looked.seen else changed, looked.wrong,
         "no-op" if unchanged else "CHANGED", same, planned - started, ended - written,
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        int(peak_mib()),
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ from tasks.publish.store import Store, open_store
 from tasks.publish.verify import verify
 from tasks.schemas import FINDINGS, INSTANCES
 from tasks.secret import Secret
+from tests.bench.memory import peak_mib
 from tests.publish.corpus import DAY, approve, dicom_bytes, instance_row
 
 SIGNER = signer_from_secret(Secret(bytes(range(32))))
@@ -185,7 +186,7 @@ def write(folder: Path) -> dict[str, float]:
         rows.update(write_manifests(folder / "instances.parquet", digests, facts, folder / "manifests"))
 
     wall, cpu = measured(work)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mib()
     size = sum(p.stat().st_size for p in (folder / "manifests").iterdir()) / 1e6
     return {"instances": rows["instance"], "wall_s": wall, "cpu_s": cpu, "peak_mb": peak, "manifests_mb": size}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import time
 import tracemalloc
@@ -21,6 +20,7 @@ from tasks.secret import Secret
 from tasks.spec import Cohort
 from tests.archive.made import SECRET_BYTES, make_object, to_bytes
 from tests.archive.servers import orthanc
+from tests.bench.memory import peak_mib
 
 STUDIES = int(os.environ.get("SALLYPORT_BENCH_STUDIES", "40"))
 INSTANCES = 3
@@ -67,11 +67,11 @@ def test_a_first_run_is_complete_and_a_second_one_pulls_nothing(kind: str, tmp_p
 
         run_some = run()
         assert run_some[:2] == (STUDIES, STUDIES * INSTANCES)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = peak_mib()
         again = run()
         assert again[:2] == (0, 0)
         spent = f"first {run_some[2]:.1f} s wall {run_some[3]:.1f} s CPU; second {again[2]:.2f} / {again[3]:.2f}"
-        print(f"\n{kind}: {STUDIES} studies; {spent}; {peak >> 10} MiB")
+        print(f"\n{kind}: {STUDIES} studies; {spent}; {peak:.0f} MiB")
         assert again[3] < 0.1 * run_some[3]
 
 
