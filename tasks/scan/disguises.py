@@ -153,7 +153,7 @@ def _wide(raw: bytes) -> list[bytes]:
 
 
 def _spelled_otherwise(text: str) -> Iterator[str]:
-    """Yield a text without the separators inside numbers and between single letters, with words taken apart, unescaped, turned."""
+    """Yield a text without the separators inside numbers and between single letters, unescaped, turned."""
     if "&" in text:
         yield html.unescape(text)
     if "\\" in text or "U+" in text:
@@ -161,11 +161,16 @@ def _spelled_otherwise(text: str) -> Iterator[str]:
         yield text.replace("\\", "")
     yield " ".join(_joined(text))
     yield _SINGLE_LETTERS.sub(lambda m: re.sub(r"[ .\-_*|]", "", m[0]), text)
-    apart = _INSIDE_WORDS.sub(" ", text)
-    yield apart
     yield _LETTERS_AND_DIGITS.sub(lambda m: m[0].translate(_LEET), text)
     yield text[::-1]
     yield codecs.encode(text, "rot13")
+
+
+def words_apart(raw: bytes) -> bytes:
+    """Return a text with a space wherever a word seems to begin inside a longer one: scanMeierAbdomen, H0447182."""
+    if len(raw) > _LONGEST_TEXT:
+        return b""
+    return _INSIDE_WORDS.sub(" ", raw.decode("utf-8", "replace")).encode("utf-8", "replace")
 
 
 def _joined(text: str) -> Iterator[str]:

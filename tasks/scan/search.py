@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tasks.scan.dates import as_day, is_shifted, shift_between
-from tasks.scan.disguises import readings
+from tasks.scan.disguises import readings, words_apart
 from tasks.scan.identity import SourceIdentity
 from tasks.scan.needles import Guard, spellings, stands_alone
 from tasks.scan.numerals import numbers_in
@@ -24,6 +24,7 @@ _TEXTS = _LABELS | {"CS", "AE", "AS", "DA", "DT", "TM", "IS", "DS", "UI"}
 _DAY = frozenset(("DA", "DT"))
 _BYTES = frozenset(("OB", "OW", "UN"))
 _MINIMUM_RUN = 6
+_OF_THE_PATIENT = frozenset(("patient_name", "patient_id", "accession_number", "phone", "birth_date"))
 _SHORTEST_READ = 5  # what is read otherwise may be noise
 _LONGEST_READ = 1 << 20
 _LARGE_ELEMENT = 1 << 16
@@ -93,6 +94,8 @@ def _otherwise(context: _Context, identity: SourceIdentity, known: set[tuple[str
         said = numbers_in(vr, raw, walk.little_endian, identity, context.shift)
         if vr in _LABELS or vr in ("OW", "CS", "AE"):
             said |= context.said_by(readings(raw.strip(b" \0"), binary=vr in _BYTES))
+            # names of software are made of words that some reader or creator of a report may be called
+            said |= {(kind, rule) for kind, rule in context.said_by((words_apart(raw),)) if kind in _OF_THE_PATIENT}
         for kind, rule in sorted(said):
             if (place := walk.place(index), kind) not in known:
                 yield Hit(place, kind, rule)
