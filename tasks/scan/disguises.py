@@ -17,18 +17,20 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 _DEEPEST = 3  # base64 of a zip of a text
 _LONGEST = 1 << 20
 _LONGEST_TEXT = 1 << 13
-_MOST_INFLATED = 8 << 20
+_MOST_INFLATED = 2 << 20
 _MOST_STREAMS = 64
 _REMEMBERED_BYTES = 256
 _SHORTEST = 5
 
 _ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
+_ZIP = re.compile(rb"PK\x03\x04")
 _ZIP_HEADER = 30
 _MAGIC = (b"\x1f\x8b\x08", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _TEXT_BYTES = bytes((0, 9, 10, 13, *range(32, 127)))
@@ -89,18 +91,15 @@ def _makes_sense(inner: bytes) -> bool:
 
 def _unpacked(raw: bytes) -> Iterator[bytes]:
     """Yield what compressed streams hold, wherever in the bytes they begin (RFC 1950-1952, ZIP, bzip2, xz)."""
-    for number, match in enumerate(_ZLIB.finditer(raw)):
-        if number >= _MOST_STREAMS:
-            break
+    for match in islice(_ZLIB.finditer(raw), _MOST_STREAMS):
         yield from _inflated(raw[match.start() :], zlib.MAX_WBITS)
     at = raw.find(b"\x1f\x8b\x08")
     if at >= 0:
         yield from _inflated(raw[at:], zlib.MAX_WBITS | 16)
-    at = raw.find(b"PK\x03\x04")
-    while at >= 0 and at + _ZIP_HEADER < len(raw):
+    for match in islice(_ZIP.finditer(raw), _MOST_STREAMS):
+        at = match.start()
         names = int.from_bytes(raw[at + 26 : at + 28], "little") + int.from_bytes(raw[at + 28 : at + 30], "little")
         yield from _inflated(raw[at + _ZIP_HEADER + names :], -zlib.MAX_WBITS)
-        at = raw.find(b"PK\x03\x04", at + 4)
     if not raw[:4].isalnum():
         yield from _inflated(raw, -zlib.MAX_WBITS)
     for magic, open_stream in ((b"BZh", bz2.BZ2Decompressor), (b"\xfd7zXZ", lzma.LZMADecompressor)):
