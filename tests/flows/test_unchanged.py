@@ -131,7 +131,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hospital(first: Path, caplog: pytest.LogCaptureFixture) -> Hospital:
     """The dataset as the first night left it; where it lies is part of its spec, so it is put back there for each test."""
     caplog.set_level(logging.INFO, "night")
-    kept = first.with_name("kept")
+    kept = first.with_name(f"{first.name}-kept")  # a worker may make the first night more than once
     if not kept.exists():
         shutil.copytree(first, kept)
     shutil.rmtree(first)
