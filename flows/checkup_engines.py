@@ -10,9 +10,7 @@ def engines(spec: Spec) -> str:
     """Start the text engine, and say which face engine there is."""
     from tasks import pixels
 
-    start = getattr(pixels, "start_engine", None)
-    if start is not None:
-        start()
+    pixels.start_engine()
     import SimpleITK
 
     return f"text engine started; face engine SimpleITK {SimpleITK.Version_VersionString()}"

@@ -20,7 +20,6 @@ IDS = frozenset(("patient_id", "accession_number", "record_number", "phone"))
 KINDS = IDS | {"patient_name"}
 """What the search over other people needs to know of a person."""
 _SHORTEST_ID, _SHORTEST_PART, _SHORTEST_WHOLE = 7, 4, 5
-_LARGE = 1 << 16
 _SIDE_BY_SIDE = 48  # bytes between two parts of one name
 
 

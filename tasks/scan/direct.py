@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from tasks.scan.charset import decode
-from tasks.scan.domains import Stray
+from tasks.scan.domains import Stray, declared_codes
 from tasks.scan.vocabulary import is_placeholder
 from tasks.scan.walk import Walk
 
@@ -66,7 +66,7 @@ _SHORTEST_CODE = 16
 _DATED_UID = re.compile(r"(?:^|\.)[0-9]{0,6}((?:19[5-9]|20[0-4])\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))[0-9]{0,8}(?:\.|$)")
 _RETAINED = {
     "113105": ("comment", "occupation"),
-    "113108": (),
+    "113110": ("uid",),
     "113109": ("device_serial", "station"),
     "113112": ("organization", "address"),
     "113106": ("birth_date",),
@@ -75,10 +75,7 @@ _RETAINED = {
 
 def direct_identifiers(walk: Walk) -> Iterator[tuple[int, Stray]]:
     """Yield the index of every filled attribute that names a person, place, record or device, unless declared as kept."""
-    declared = {
-        walk.value(e).strip(b" \0").decode("ascii", "replace") for e in walk.elements if e.tag == 0x00080100 and _is_method(walk, e.parent)
-    }
-    kept = {kind for code in declared for kind in _RETAINED.get(code, ())}
+    kept = {kind for code in declared_codes(walk) for kind in _RETAINED.get(code, ())}
     patient = next((walk.value(e).strip(b" \0") for e in walk.elements if e.tag == _PATIENT_ID and e.parent < 0), b"")
     for index, element in enumerate(walk.elements):
         known = _ATTRIBUTES.get(element.tag)
@@ -90,12 +87,8 @@ def direct_identifiers(walk: Walk) -> Iterator[tuple[int, Stray]]:
             other = walk.value(element).strip(b" \0")
             if other != patient and not _is_code(other):
                 yield index, Stray("patient_id", "T2.direct", 0.7)
-        elif element.vr == "UI" and element.parent < 0 and _DATED_UID.search(walk.value(element).decode("latin-1")):
+        elif element.vr == "UI" and element.parent < 0 and "uid" not in kept and _DATED_UID.search(walk.value(element).decode("latin-1")):
             yield index, Stray("date", "T5.dated_uid", 0.5)
-
-
-def _is_method(walk: Walk, parent: int) -> bool:
-    return parent >= 0 and walk.elements[parent].tag == 0x00120064
 
 
 def _is_code(value: bytes) -> bool:

@@ -39,6 +39,9 @@ _MANY_NUMBERS = 512
 _REMEMBERED_BYTES = 128
 
 
+_SAID_OF_ITSELF = frozenset((0x00120062, 0x00280301, 0x00280302, 0x00280303))
+
+
 class Stray(NamedTuple):
     """A value outside its domain."""
 
@@ -97,23 +100,27 @@ def undecided(walk: Walk) -> Iterator[tuple[int, Stray]]:
             yield index, Stray("unknown", "T2.undecided", 0.6)
 
 
+def declared_codes(walk: Walk) -> frozenset[str]:
+    """Return the codes by which an object says how it was de-identified (0012,0064), as CID 7050 has them."""
+    return frozenset(
+        walk.value(e).strip(b" \0").decode("ascii", "replace")
+        for e in walk.elements
+        if e.tag == 0x00080100 and e.parent >= 0 and walk.elements[e.parent].tag == 0x00120064
+    )
+
+
 def misdeclared(walk: Walk) -> Iterator[tuple[str, Stray]]:
     """Yield (place, what is wrong) where the object's own de-identification codes contradict the object (CID 7050)."""
-    values: dict[int, bytes] = {}
-    codes: set[bytes] = set()
-    for element in walk.elements:
-        if element.parent < 0:
-            values[element.tag] = walk.value(element).strip(b" \0")
-        elif element.tag == 0x00080100 and walk.elements[element.parent].tag == 0x00120064:
-            codes.add(walk.value(element).strip(b" \0"))
+    values = {e.tag: walk.value(e).strip(b" \0") for e in walk.elements if e.parent < 0 and e.tag in _SAID_OF_ITSELF}
+    codes = declared_codes(walk)
     if values.get(0x00120062) != b"YES":
         yield "(0012,0062)", Stray("declaration", "T2.declared", 0.6)
         return
     temporal = values.get(0x00280303, b"")
-    expected = b"UNMODIFIED" if b"113106" in codes else b"MODIFIED" if b"113107" in codes else b"REMOVED"
+    expected = b"UNMODIFIED" if "113106" in codes else b"MODIFIED" if "113107" in codes else b"REMOVED"
     if codes and temporal and temporal != expected:
         yield "(0028,0303)", Stray("declaration", "T2.declared", 0.7)
-    if b"113101" in codes and values.get(0x00280301) == b"YES":
+    if "113101" in codes and values.get(0x00280301) == b"YES":
         yield "(0028,0301)", Stray("declaration", "T2.declared", 0.7)
-    if b"113102" in codes and values.get(0x00280302) == b"YES":
+    if "113102" in codes and values.get(0x00280302) == b"YES":
         yield "(0028,0302)", Stray("declaration", "T2.declared", 0.7)

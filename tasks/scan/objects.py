@@ -13,7 +13,7 @@ from tasks.scan.container import flaws
 from tasks.scan.dates import as_day, is_shifted, shift_between
 from tasks.scan.derived import derivable_uids, telling_parts
 from tasks.scan.direct import direct_identifiers
-from tasks.scan.domains import misdeclared, strays, undecided
+from tasks.scan.domains import declared_codes, misdeclared, strays, undecided
 from tasks.scan.fuzzy import near_misses
 from tasks.scan.identity import PUBLIC_DATES, SourceIdentity
 from tasks.scan.patterns import shapes
@@ -81,7 +81,7 @@ def scan_walk(walk: Walk, identity: SourceIdentity, sop_instance_uid: str) -> li
     return [Finding(sop_instance_uid, place, kind, rule, score) for (place, kind, rule), score in sorted(found.items())]
 
 
-_RETAINED = {b"113106": ("date",), b"113109": ("device_serial", "station"), b"113110": ("uid",), b"113112": ("organization", "address")}
+_RETAINED = {"113106": ("date",), "113109": ("device_serial", "station"), "113110": ("uid",), "113112": ("organization", "address")}
 
 
 def _retained(walk: Walk) -> frozenset[str]:
@@ -89,12 +89,7 @@ def _retained(walk: Walk) -> frozenset[str]:
 
     PRIVACY: whoever declares more than the policy retains is caught by what the manifest says of every object, not here.
     """
-    codes = (
-        walk.value(e).strip(b" \0")
-        for e in walk.elements
-        if e.tag == 0x00080100 and e.parent >= 0 and walk.elements[e.parent].tag == 0x00120064
-    )
-    return frozenset(kind for code in codes for kind in _RETAINED.get(code, ()))
+    return frozenset(kind for code in declared_codes(walk) for kind in _RETAINED.get(code, ()))
 
 
 def _is_astray(day: date | None, shift: timedelta, identity: SourceIdentity) -> bool:

@@ -213,6 +213,15 @@ def test_an_id_in_an_item_is_the_patients_pseudonym_or_another_one(other: str, m
     assert bool(list(direct_identifiers(_walked(dataset)))) is minded
 
 
+@pytest.mark.parametrize(("code", "minded"), [("113110", False), ("113107", True)])
+def test_a_day_in_a_uid_is_minded_unless_uids_are_declared_as_retained(code: str, minded: bool) -> None:
+    dataset, method = Dataset(), Dataset()
+    method.CodeValue = code
+    dataset.DeidentificationMethodCodeSequence = [method]
+    dataset.FrameOfReferenceUID = "1.2.826.0.1.20240213.7"
+    assert bool(list(direct_identifiers(_walked(dataset)))) is minded
+
+
 def _walked(dataset: Dataset) -> Walk:
     buffer = DicomBytesIO()
     dcmwrite(buffer, dataset, implicit_vr=False, little_endian=True)
