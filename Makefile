@@ -59,10 +59,11 @@ lock: $(STAMP)  ## Resolve pyproject.toml into requirements.lock (names no index
 system-packages:
 	infra/install-system-packages.sh
 
+# Bytecode is compiled here, once: where Python may not write it, each start of Prefect or a worker would compile for seconds.
 $(STAMP): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.8
-	$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
 	touch $@
 

@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 target=${1:-$(python -c 'import sys; print(sys.prefix + "-judge")')}
 if command -v uv >/dev/null; then
     uv venv --quiet --allow-existing --python 3.11 "$target"
-    uv pip install --quiet --python "$target/bin/python" --no-deps --require-hashes -r "$here/requirements.lock"
+    uv pip install --quiet --compile-bytecode --python "$target/bin/python" --no-deps --require-hashes -r "$here/requirements.lock"
 else
     python3.11 -m venv "$target"
     "$target/bin/python" -m pip install --quiet --no-deps --require-hashes -r "$here/requirements.lock"
