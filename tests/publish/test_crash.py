@@ -30,7 +30,9 @@ def drive(*arguments: str, **environment: str) -> dict:
 def whole(outcome: dict, every: int = 1) -> bool:
     """Say whether the chosen writes were all killed, before and after (and in the middle, where bytes go into a file)."""
     chosen = len(range(1, outcome["writes"] + 1, every))
-    middle = outcome["kills"] - 2 * chosen
+    middle = outcome["kills"] + outcome["unreached"] - 2 * chosen
+    if outcome["unreached"] > outcome["writes"] // 50:
+        return False
     return middle == outcome["torn"] if every == 1 else 0 <= middle <= outcome["torn"]
 
 

@@ -1,0 +1,117 @@
+"""Where the runs of `crash_driver.py` happen: forked children, and a private and a public side for each, copied from one."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import gc
+import hashlib
+import importlib
+import os
+import pickle
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tasks.publish.store import open_store
+
+_CHANCE = re.compile(r"(?<=\.put-)[0-9a-f]+|(?<=probe/)[0-9a-f]+")
+_OF_THE_RUN = ("vault/audit/", "vault/suppression/", "vault/keys/")
+"""Keys whose bytes hold the time or chance: two runs that did the same differ in them."""
+
+
+def in_child(work: Callable[[], Any]) -> tuple[int, Any]:
+    """Run in a forked child; return (signal that ended it or 0, what it returned)."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            data = pickle.dumps(work())
+        except BaseException as error:
+            data = pickle.dumps(f"{type(error).__name__}: {error}")
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(data)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        data = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, pickle.loads(data) if data else None
+
+
+def import_what_children_do(work: Callable[[], Any]) -> None:
+    """Do the work once in a child and import here whatever it imported, so that no other child has to."""
+    _, names = in_child(lambda: (work(), sorted(sys.modules))[1])
+    for name in names:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+class Place:
+    """Where one run has its private and its public side; runs are copied from each other."""
+
+    buckets: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, folder: Path, name: str, s3: str) -> None:
+        self.folder = folder / name
+        address, _, options = s3.partition("?")
+        self.private_url = str(self.folder / "private")
+        self.public_url = f"{address}/{name}?{options}" if s3 else str(self.folder / "public")
+
+    @property
+    def private(self) -> Any:
+        return open_store(self.private_url)
+
+    def share_connections(self) -> None:
+        """Make the client once for all children; it connects when it is used, so that each child has connections of its own."""
+        if self.public_url.startswith("s3:"):
+            self.buckets[self._bucket] = open_store(self.public_url)
+
+    @property
+    def _bucket(self) -> str:
+        return self.public_url.partition("?")[0].split("/")[2]
+
+    @property
+    def public(self) -> Any:
+        if not self.public_url.startswith("s3:") or self._bucket not in self.buckets:
+            return open_store(self.public_url)
+        store = copy.copy(self.buckets[self._bucket])
+        store.prefix = self.public_url.partition("?")[0].split("/", 3)[3] + "/"
+        return store
+
+    def contents(self) -> dict[str, bytes]:
+        return {key: self.public.get(key) for key in self.public.keys("")}
+
+    def copy_from(self, other: Place, contents: dict[str, bytes]) -> None:
+        shutil.copytree(other.folder, self.folder)
+        if self.public_url.startswith("s3:"):
+            target = self.public
+            for key, data in contents.items():
+                target.put(key, data)
+
+    def state(self) -> str:
+        """Digest everything that is there, on both sides, unfinished files and all versions included."""
+        whole = hashlib.sha256()
+        for path in sorted(self.folder.rglob("*")):
+            name = path.relative_to(self.folder).as_posix()
+            data = path.read_bytes() if path.is_file() else b""
+            known = not name.startswith(tuple(f"private/{p}" for p in _OF_THE_RUN))
+            whole.update(f"{_CHANCE.sub('*', name)} {hashlib.sha256(data).hexdigest() if known else len(data)}\n".encode())
+        if self.public_url.startswith("s3:"):
+            public = self.public
+            for version in public.versions():
+                data = b"" if version.is_delete_marker else public.get(version.key)
+                whole.update(f"{_CHANCE.sub('*', version.key)} {hashlib.sha256(data).hexdigest()}\n".encode())
+        return whole.hexdigest()
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder)
+        if self.public_url.startswith("s3:"):
+            for key in list(self.public.keys("")):
+                self.public.delete(key)
