@@ -99,12 +99,16 @@ def patient_report(
 
 
 def audit_log(spec: Annotated[Path, _SPEC], out: Annotated[Path | None, typer.Option(help="Write JSON lines here")] = None) -> None:
-    """Export the audit log as JSON lines, checking its chain. Exit code 1 when the chain is broken."""
+    """Export the audit log as JSON lines, checking its chain and its end, which is signed with every entry of the public log.
+
+    Exit code 1 when an event was changed, put in or taken out, or the newest entry of the public log has no signed end.
+    """
     import json
 
     from tasks.publish.audit import read_events
+    from tasks.publish.audit_heads import check_heads
 
-    _, private, _, _ = _open(spec)
+    _, private, public, _ = _open(spec)
     whole, lines = True, []
     for event, intact in read_events(private):
         whole = whole and intact
@@ -114,8 +118,12 @@ def audit_log(spec: Annotated[Path, _SPEC], out: Annotated[Path | None, typer.Op
         out.write_text(text, "utf-8")
     else:
         sys.stdout.write(text)
-    typer.echo(f"{len(lines)} events, chain {'intact' if whole else 'BROKEN'}", err=True)
-    sys.exit(0 if whole else 1)
+    heads = check_heads(private, public)
+    for problem in heads.problems:
+        typer.echo(problem, err=True)
+    chain = "intact" if whole else "BROKEN"
+    typer.echo(f"{len(lines)} events, chain {chain}, signed up to event {heads.signed}", err=True)
+    sys.exit(0 if whole and not heads.problems else 1)
 
 
 def disclose(
@@ -130,11 +138,12 @@ def disclose(
     from dataclasses import asdict
 
     from tasks.publish import audit
+    from tasks.publish.audit_heads import sign_head
     from tasks.publish.causes import Cause, refuse
     from tasks.publish.ledger import Disclosure, read_disclosures, record_disclosure
     from tasks.publish.log import read_log
 
-    _, private, public, _ = _open(spec)
+    _, private, public, signer = _open(spec)
     if not release:
         print_json([asdict(d) for d in read_disclosures(private, recipient=recipient)])
         return
@@ -143,6 +152,7 @@ def disclose(
     day = date.fromisoformat(on) if on else today()
     record_disclosure(private, Disclosure(recipient, release, day.isoformat(), purpose, agreement))
     audit.record(private, "disclosed", release=release)
+    sign_head(private, public, signer)
     typer.echo(f"recorded: {release} to {recipient} on {day.isoformat()}")
 
 

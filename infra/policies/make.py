@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 READ = ("s3:GetObject",)
+WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")  # an upload in parts that fails is taken back
 LIST = ("s3:ListBucket", "s3:GetBucketLocation")
 PURGE = ("s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion")
+LIST_ALL = (*LIST, "s3:ListBucketVersions", "s3:ListBucketMultipartUploads")
 
 ROLES: dict[str, dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]] = {
     # role: {side: ((actions, key patterns), ...)}; what is not listed is denied
     "worker": {
         "private": (
             (
-                ("s3:GetObject", "s3:PutObject"),
+                (*READ, *WRITE),
                 ("quarantine/*", "vault/crosswalk/*", "vault/identities/*", "vault/receipts/*", "vault/receipts.parquet"),
             ),
             (LIST, ()),
@@ -34,11 +36,12 @@ ROLES: dict[str, dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]]
         "private": (
             (READ, ("quarantine/*", "candidates/*", "vault/*")),
             (
-                ("s3:PutObject",),
+                WRITE,
                 (
                     "candidates/*",
                     "quarantine/objects/*",
                     "vault/audit/*",
+                    "vault/audit-heads/*",
                     "vault/keys/*",
                     "vault/receipts/*",
                     "vault/receipts.parquet",
@@ -53,7 +56,7 @@ ROLES: dict[str, dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]]
             ((*LIST, "s3:ListBucketVersions"), ()),
         ),
         "public": (
-            (("s3:GetObject", "s3:PutObject"), ("*",)),
+            ((*READ, *WRITE), ("*",)),
             (("s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion"), ("probe/*",)),
             ((*LIST, "s3:ListBucketVersions"), ()),
         ),
@@ -61,19 +64,19 @@ ROLES: dict[str, dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]]]
     "reviewer": {
         "private": (
             (READ, ("candidates/*", "vault/rules/*")),
-            (("s3:PutObject",), ("candidates/*/approvals/*", "vault/rules/*")),
+            (WRITE, ("candidates/*/approvals/*", "vault/rules/*")),
             (LIST, ()),
         ),
     },
     "withdrawer": {
         "private": (
-            ((*PURGE, "s3:PutObject"), ("quarantine/*", "candidates/*")),
-            (("s3:GetObject", "s3:PutObject"), ("vault/*",)),
-            ((*LIST, "s3:ListBucketVersions"), ()),
+            ((*PURGE, *WRITE), ("quarantine/*", "candidates/*")),
+            ((*READ, *WRITE), ("vault/*",)),
+            (LIST_ALL, ()),
         ),
         "public": (
-            ((*PURGE, "s3:PutObject"), ("*",)),
-            ((*LIST, "s3:ListBucketVersions"), ()),
+            ((*PURGE, *WRITE), ("*",)),
+            (LIST_ALL, ()),
         ),
     },
     "reader": {"public": ((READ, ("*",)), (LIST, ()))},

@@ -1,6 +1,7 @@
 """The audit log on the private side: hash-chained events that say who did what with which outcome, without PHI.
 
-Events hold counts, codes, released names and digests; an identified value has no place in them.
+Events hold counts, codes, released names and digests; an identified value has no place in them. Where the log ends is signed in
+`audit_heads.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def record(private: Store, event: str, **facts: str | int | bool) -> None:
     for name, value in facts.items():
         if isinstance(value, str) and not _SAFE.fullmatch(value):
             raise ValueError(f"audit fact {name}: not a code, count, digest or released name")
-    number, previous = _head(private)
+    number, previous = head(private)
     while True:
         body = {
             "number": number + 1,
@@ -41,7 +42,7 @@ def record(private: Store, event: str, **facts: str | int | bool) -> None:
             private.put(f"{PREFIX}{number + 1:08d}.json", canonical_json(body), if_absent=True)
             return
         except AlreadyExistsError:
-            number, previous = _head(private)
+            number, previous = head(private)
 
 
 def read_events(private: Store) -> Iterator[tuple[dict[str, Any], bool]]:
@@ -60,7 +61,8 @@ def read_events(private: Store) -> Iterator[tuple[dict[str, Any], bool]]:
         yield event, intact
 
 
-def _head(private: Store) -> tuple[int, str]:
+def head(private: Store) -> tuple[int, str]:
+    """Return the number and sha256 of the last event; (0, "") without one."""
     last = ""
     for last in private.keys(PREFIX):  # noqa: B007  # the last key of a sorted listing is the head
         pass

@@ -1,6 +1,7 @@
 """The store in a local folder: atomic, durable, exclusive writes of files.
 
-The contract is in `tasks/publish/store.py`.
+The contract is in `tasks/publish/store.py`. A file that is being written has a name that no listing shows, and is locked by its writer:
+one that nobody locks was left by a writer that was killed.
 """
 
 from __future__ import annotations
@@ -10,22 +11,24 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from tasks.errors import ReleaseError
 from tasks.publish.causes import Cause, refuse
-from tasks.publish.store import AlreadyExistsError, Version
+from tasks.publish.store import PROBES, AlreadyExistsError, Version
 
 _UNFINISHED = ".put-"
 """Prefix of files that are being written, or were when their writer was killed; never a key."""
+_TRIES = 100
 
 
 class FolderStore:
     """A store in a local folder: files written beside their place, fsynced, then linked or renamed into it."""
 
     together = 16  # each costs an open file while the others are written
+    parallel = 8
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -43,49 +46,45 @@ class FolderStore:
                 raise AlreadyExistsError(key)
             return
         path = str(self._path(key))
-        folder = os.path.dirname(path)
-        temporary = _beside(folder)
+        written: list[_Unfinished] = []
         try:
-            folders = _make_folder(folder) | {folder}
-            _fsync_and_close(_write_file(temporary, data))
-            Path(temporary).replace(path)
-            _fsync_folders(folders)
+            file = _begin(os.path.dirname(path), written)
+            file.fill(data)
+            os.fsync(file.descriptor)
+            Path(file.path).replace(path)
+            _fsync_folders(file.folders)
         except OSError as error:
             raise _explained(error) from None
         finally:
-            _forget(temporary)
+            for file in written:
+                file.end()
 
     def put_all(self, items: Sequence[tuple[str, bytes | Path]]) -> set[str]:
         taken: set[str] = set()
-        folders: set[str] = set()  # whose entries are to be made durable
-        written: list[tuple[str, str, str]] = []
-        unsynced: list[int] = []
+        written: list[_Unfinished] = []
+        places: list[tuple[_Unfinished, str, str]] = []
         try:
             for key, data in items:
                 path = str(self._path(key))
                 if os.path.lexists(path):
                     taken.add(key)
                     continue
-                folder = os.path.dirname(path)
-                folders |= _make_folder(folder)
-                temporary = _beside(folder)
-                written.append((temporary, path, key))
-                unsynced.append(_write_file(temporary, data))
-            while unsynced:  # every file is whole on the disk before one of them has its name
-                _fsync_and_close(unsynced.pop())
-            for temporary, path, key in written:
+                file = _begin(os.path.dirname(path), written)
+                file.fill(data)
+                places.append((file, path, key))
+            for file in written:  # every file is whole on the disk before one of them has its name
+                os.fsync(file.descriptor)
+            for file, path, key in places:
                 try:
-                    os.link(temporary, path)
+                    os.link(file.path, path)
                 except FileExistsError:
                     taken.add(key)
-            _fsync_folders(folders | {os.path.dirname(path) for _, path, _ in written})
+            _fsync_folders({folder for file in written for folder in file.folders})
         except OSError as error:
             raise _explained(error) from None
         finally:
-            for descriptor in unsynced:
-                os.close(descriptor)
-            for temporary, _, _ in written:
-                _forget(temporary)
+            for file in written:
+                file.end()
         return taken
 
     def get(self, key: str) -> bytes:
@@ -158,17 +157,85 @@ class FolderStore:
     def readable(self, version: Version) -> bool:
         return self.size(version.key) is not None
 
+    def discard_unfinished(self, of: Callable[[str], bool], prefix: str = "") -> int:
+        del of  # the name of an unfinished file does not tell its key
+        count = 0
+        for above, _, names in os.walk(self.root / prefix):
+            for name in names:
+                if name.startswith(_UNFINISHED):
+                    count += _discard(f"{above}/{name}")
+        return count
+
     def probe(self) -> None:
-        key = f"probe/{secrets.token_hex(16)}"
-        try:
-            self.put(key, b"one", if_absent=True)
+        self.discard_unfinished(lambda _: True, "probe")
+        for key in list(self.keys("probe/")):
+            self.delete(key)
+        for _ in range(PROBES):
+            key = f"probe/{secrets.token_hex(16)}"
             try:
+                self.put(key, b"one", if_absent=True)
                 self.put(key, b"two", if_absent=True)
             except AlreadyExistsError:
                 return
-            raise refuse(Cause.NO_CONDITIONAL_PUT, "store")
-        finally:
-            self.delete(key)
+            finally:
+                self.delete(key)
+        raise refuse(Cause.NO_CONDITIONAL_PUT, "store")
+
+
+class _Unfinished:
+    """A file that is being written: locked, so that nobody takes it for one that was left."""
+
+    def __init__(self, path: str, descriptor: int, folders: set[str]) -> None:
+        self.path, self.descriptor = path, descriptor
+        self.folders = folders  # whose entries are to be made durable, so that a power cut loses no file and no folder
+
+    def fill(self, data: bytes | Path) -> None:
+        if isinstance(data, Path):
+            with data.open("rb") as source:
+                while chunk := source.read(1 << 20):
+                    _write(self.descriptor, chunk)
+        else:
+            _write(self.descriptor, data)
+
+    def end(self) -> None:
+        """Take the name away (the file stays where it was linked or moved to), then the lock."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+        os.close(self.descriptor)
+
+
+def _begin(folder: str, written: list[_Unfinished]) -> _Unfinished:
+    """Create a locked file without content in the folder, which is made where it is missing, and add it to `written`."""
+    folders = {folder}
+    for _ in range(_TRIES):
+        folders |= _make_folder(folder)
+        path = f"{folder}/{_UNFINISHED}{secrets.token_hex(8)}"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileNotFoundError:
+            continue  # whoever deleted the last file of the folder took the folder away as well
+        written.append(_Unfinished(path, descriptor, folders))
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return written[-1]
+        written.pop().end()  # discarded before it was locked
+    raise OSError(errno.EAGAIN, "the folder does not hold still")
+
+
+def _discard(path: str) -> bool:
+    """Remove a file that was left; False where its writer lives."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(path)
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _walk(folder: Path | str, above: str, start: str = "") -> Iterator[tuple[os.DirEntry[str], str]]:
@@ -184,26 +251,6 @@ def _walk(folder: Path | str, above: str, start: str = "") -> Iterator[tuple[os.
             yield from _walk(entry.path, f"{above}{entry.name}/")
         else:
             yield entry, above + entry.name
-
-
-def _beside(folder: str) -> str:
-    return f"{folder}/{_UNFINISHED}{secrets.token_hex(8)}"
-
-
-def _write_file(path: str, data: bytes | Path) -> int:
-    """Write a new file and return its descriptor, which is not fsynced yet; nothing is left open when that fails."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    try:
-        if isinstance(data, Path):
-            with data.open("rb") as source:
-                while chunk := source.read(1 << 20):
-                    _write(descriptor, chunk)
-        else:
-            _write(descriptor, data)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -233,11 +280,6 @@ def _make_folder(folder: str) -> set[str]:
 def _fsync_folders(folders: set[str]) -> None:
     for folder in folders:
         _fsync_and_close(os.open(folder, os.O_RDONLY))
-
-
-def _forget(temporary: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
 
 
 def _explained(error: OSError) -> ReleaseError:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from tasks.publish import audit
+from tasks.publish.audit_heads import sign_head
 from tasks.publish.causes import Cause, refuse
 from tasks.publish.latest import point_to_head
 from tasks.publish.log import append, open_log
@@ -38,5 +39,6 @@ def _commit(private: Store, public: Store, signer: Signer, kind: str, body: Mapp
             audit.record(private, kind, entry=log.seq + 1)
             if log.trusts(signer.public, log.seq + 2) and body.get("revoked_key_id") != signer.public.key_id:
                 point_to_head(public, signer, on)
+                sign_head(private, public, signer)
             return log.seq + 1
     raise refuse(Cause.OBJECT_CONFLICT, "log", "does not hold still")

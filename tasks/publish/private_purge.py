@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks import private as private_side
-from tasks.publish.purge import purge
+from tasks.publish.purge import discard_unfinished, purge
 from tasks.publish.store import Store
 from tasks.publish.withdrawal_scope import Scope
 from tasks.schemas import CROSSWALK, FINDINGS, INSTANCES
@@ -30,6 +30,7 @@ def purge_private(private: Store, scope: Scope, series: set[str]) -> int:
         if table is not None and _hit(table, gone, scope).num_rows:
             keys |= set(private.keys(f"candidates/{candidate}/"))
             keys |= set(_hit(table, gone, scope)["quarantine_key"].to_pylist())
+    discard_unfinished(private, lambda key: key in keys)
     purge(private, keys)
     return sum(key.startswith("quarantine/objects/") for key in keys)
 

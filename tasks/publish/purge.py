@@ -5,7 +5,7 @@ Deciding what to delete does not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,6 +39,15 @@ def purge(store: Store, keys: Iterable[str], *, threads: int = 8) -> Proof:
     if left:
         raise refuse(Cause.WITHDRAWAL_UNPROVEN, "withdraw", f"{left} versions")
     return Proof(store.url, len(present), len(versions))
+
+
+def discard_unfinished(store: Store, of: Callable[[str], bool]) -> None:
+    """Remove what killed writers left of the keys for which `of` holds, and see that it is gone; it is in no listing.
+
+    # PRIVACY: such a file holds what was going to be published: tests/publish/test_unfinished.py.
+    """
+    if store.discard_unfinished(of) and (left := store.discard_unfinished(of)):
+        raise refuse(Cause.WITHDRAWAL_UNPROVEN, "withdraw", f"{left} unfinished writes")
 
 
 def _versions(store: Store, key: str) -> list[Version]:

@@ -5,6 +5,7 @@ Judging does not belong here; neither does building the files (`staging.py`) nor
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from tasks.errors import HeldError
 from tasks.model import Verdict
+from tasks.publish.audit_heads import sign_head
 from tasks.publish.candidate import Candidate, fetch_table
 from tasks.publish.canonical import sha256_stream
 from tasks.publish.causes import Cause, refuse
@@ -22,7 +24,7 @@ from tasks.publish.digests import compute_digests
 from tasks.publish.latest import point_to_head
 from tasks.publish.log import Entry, Log, entry_bytes, entry_key, open_log, read_log
 from tasks.publish.manifest_files import read_grain
-from tasks.publish.objects import put_objects, random_transfers
+from tasks.publish.objects import bounded_map, put_objects, random_transfers
 from tasks.publish.scratch import scratch_folder
 from tasks.publish.signing import Signer
 from tasks.publish.staging import Basis, Staged, stage_release
@@ -60,7 +62,7 @@ def publish_candidate(
     *,
     publication: Publication | None = None,
     approval: dict[str, str] | None = None,
-    threads: int = 8,
+    threads: int | None = None,
     scratch: Path | None = None,
     canaries: frozenset[str] = frozenset(),
 ) -> Release:
@@ -68,7 +70,8 @@ def publish_candidate(
 
     Every object is read again and must have its frozen digest; suppression is checked before the first put and right before the
     commit. Publishing the same content under the same terms again returns the release that is there; under other terms
-    (licence, tier, words, policy) it makes a new release of the same objects, whose entry names what changed. `approval` is a
+    (licence, tier, words, policy) it makes a new release of the same objects, whose entry names what changed. `threads`: how many
+    puts are under way at once (what suits the public store, by default). `approval` is a
     reviewer's record (candidate_root, expires_on, …). `canaries`: released PatientIDs of made patients that the gates must hold; one
     in a staged manifest stops everything before the first byte is put. Raises HeldError when the verdict does not approve these bytes.
     """
@@ -86,6 +89,7 @@ def publish_candidate(
             terms = terms_of(publication, candidate.dataset)
             if not changed_terms(public, current, terms, candidate.policy_sha256):
                 point_to_head(public, signer, on)
+                sign_head(private, public, signer)
                 return _release(current, changed=False)
         checked = _check_suppression(private, instances)
         basis = Basis(
@@ -105,14 +109,19 @@ def publish_candidate(
             _without_canaries(stage_release(basis, log, next_release_id(log, on)), canaries)
         with ThreadPoolExecutor(1, "put objects") as background:
             # The files of the release are built while its objects go up; none of them is put before every object is there.
-            objects = background.submit(put_objects, private, public, random_transfers(instances, digests), threads=threads)
+            transfers = random_transfers(instances, digests)
+            objects = background.submit(put_objects, private, public, transfers, threads=threads or public.parallel)
 
             def stage(log: Log, release_id: str) -> Staged:
                 staged = _without_canaries(stage_release(basis, log, release_id), canaries)
                 objects.result()
                 return staged
 
-            return commit_release(public, signer, on, stage, check=lambda: _recheck_suppression(private, instances, checked))
+            release = commit_release(
+                public, signer, on, stage, check=lambda: _recheck_suppression(private, instances, checked), threads=threads
+            )
+        sign_head(private, public, signer)
+        return release
 
 
 def commit_release(
@@ -124,6 +133,7 @@ def commit_release(
     check: Callable[[], None],
     kind: str = "release",
     fixed_id: Callable[[int], str] | None = None,
+    threads: int | None = None,
 ) -> Release:
     """Put a staged release, read it back, and commit it to the log; when another publisher was faster, stage again after theirs.
 
@@ -142,7 +152,7 @@ def commit_release(
             return _release(existing, changed=False)
         check()
         try:
-            put_release_files(public, release_id, staged.files)
+            put_release_files(public, release_id, staged.files, threads or public.parallel)
         except _TakenError:
             attempt += 1
             continue
@@ -167,20 +177,31 @@ def next_release_id(log: Log, on: date, skip: int = 0) -> str:
     return f"{month}{max(taken, default=-1) + 1 + skip}"
 
 
-def put_release_files(public: Store, release_id: str, files: dict[str, Path]) -> None:
-    """Put every file of a release if absent, in order, and read all back; _TakenError when the id holds other files."""
+def put_release_files(public: Store, release_id: str, files: dict[str, Path], threads: int) -> None:
+    """Put every file of a release if absent, and read all back; _TakenError when the id holds other files.
+
+    The first, which claims the id, is there before any other is put, and all others before those from release.json on.
+    """
     prefix = f"releases/{release_id}/"
-    for name, path in files.items():
+
+    def put(name: str) -> None:
         try:
-            public.put(prefix + name, path, if_absent=True)
+            public.put(prefix + name, files[name], if_absent=True)
         except AlreadyExistsError:
-            if _digest_of(public, prefix + name) != _digest(path):
+            if _digest_of(public, prefix + name) != _digest(files[name]):
                 raise _TakenError from None
+
+    def read_back(name: str) -> None:
+        if _digest_of(public, prefix + name) != _digest(files[name]):
+            raise refuse(Cause.UPLOAD_DAMAGED, prefix + name)
+
+    names = list(files)
+    last = names.index("release.json")
+    for group, at_once in ((names[:1], 1), (names[1:last], threads), (names[last:], 1)):
+        deque(bounded_map(put, group, at_once), maxlen=0)
     if {key.removeprefix(prefix) for key in public.keys(prefix)} != files.keys():
         raise _TakenError
-    for name, path in files.items():
-        if _digest_of(public, prefix + name) != _digest(path):
-            raise refuse(Cause.UPLOAD_DAMAGED, prefix + name)
+    deque(bounded_map(read_back, names, threads), maxlen=0)
 
 
 def _digest_of(public: Store, key: str) -> str:

@@ -7,6 +7,7 @@ from datetime import date
 
 from tasks.errors import UsageError
 from tasks.publish import audit
+from tasks.publish.audit_heads import sign_head
 from tasks.publish.causes import Cause, refuse
 from tasks.publish.latest import point_to_head
 from tasks.publish.log import append, open_log
@@ -29,9 +30,11 @@ def retire(private: Store, public: Store, signer: Signer, on: date, release_ids:
         left = sorted(set(release_ids) - log.retired())
         if not left:
             point_to_head(public, signer, on)
+            sign_head(private, public, signer)
             return log.seq
         if append(public, signer, log, "retirement", {"on": on.isoformat(), "release_ids": left, "reason": reason}):
             audit.record(private, "retired", releases=len(left), reason=reason)
             point_to_head(public, signer, on)
+            sign_head(private, public, signer)
             return log.seq + 1
     raise refuse(Cause.OBJECT_CONFLICT, "log", "does not hold still")

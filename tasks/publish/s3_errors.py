@@ -51,7 +51,7 @@ _BY_CODE = {
     "InsufficientStorage": Cause.STORE_FULL,
     "507": Cause.STORE_FULL,
 }
-ABSENT = frozenset(("NoSuchKey", "NoSuchVersion", "404"))
+ABSENT = frozenset(("NoSuchKey", "NoSuchVersion", "NoSuchUpload", "404"))
 PRECONDITION = frozenset(("PreconditionFailed", "412"))
 CONFLICT = frozenset(("ConditionalRequestConflict", "OperationAborted", "409"))
 

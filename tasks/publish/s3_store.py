@@ -12,7 +12,8 @@ import contextlib
 import hashlib
 import io
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -20,13 +21,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tasks.errors import ReleaseError, UsageError
 from tasks.publish.causes import Cause, refuse
+from tasks.publish.s3_body import ResumingBody
 from tasks.publish.s3_errors import ABSENT, CONFLICT, PRECONDITION, code_of, explain, explained
-from tasks.publish.store import AlreadyExistsError, Version
+from tasks.publish.store import PROBES, AlreadyExistsError, Version
 
 OPTIONS = frozenset(("endpoint", "addressing", "region", "profile", "sse", "kms_key_id"))
 _MULTIPART_FROM = 64 << 20
 _PART = 16 << 20
 _CONFLICT_RETRIES = 5
+_ASK_FIRST_FROM = 1 << 20
 CONNECTIONS = 32
 
 
@@ -58,16 +61,25 @@ def open_s3(bucket: str, prefix: str, options: dict[str, str], *, anonymous: boo
             client = session.client("s3", endpoint_url=options.get("endpoint"), region_name=region, config=Config(**settings))
     except ValueError:
         raise UsageError("store", "the endpoint is not a URL", "write endpoint=https://host:port") from None
+    client.meta.events.register_last("before-call.s3", _send_small_bodies_at_once)
     store = S3Store(client, bucket, prefix, sse=options.get("sse", ""), kms_key_id=options.get("kms_key_id", ""))
     if "endpoint" in options:  # a bucket of the same name on another server is another store
         store.url += f"?endpoint={options['endpoint']}"
     return store
 
 
+def _send_small_bodies_at_once(params: dict[str, Any], **_: Any) -> None:
+    """Do not ask the server whether it wants a small body (`Expect: 100-continue`): the question costs as much as the body."""
+    body = params.get("body")
+    if isinstance(body, bytes) and len(body) < _ASK_FIRST_FROM:
+        params["headers"].pop("Expect", None)
+
+
 class S3Store:
     """A store in a bucket, below a prefix. Safe to use from several threads."""
 
     together = 1  # there is one request for each object
+    parallel = 16
 
     def __init__(self, client: Any, bucket: str, prefix: str, *, sse: str = "", kms_key_id: str = "") -> None:
         self.client, self.bucket = client, bucket
@@ -154,8 +166,8 @@ class S3Store:
             condition = {"IfNoneMatch": "*"} if if_absent else {}
             self.client.complete_multipart_upload(**self._at(key), UploadId=upload, MultipartUpload={"Parts": parts}, **condition)
         except (ClientError, BotoCoreError, OSError) as error:
-            with explained():
-                self.client.abort_multipart_upload(**self._at(key), UploadId=upload)
+            with contextlib.suppress(ClientError, BotoCoreError):
+                self._abort(key, upload)
             if isinstance(error, ClientError) and code_of(error) in PRECONDITION | CONFLICT:
                 raise AlreadyExistsError(key) from None
             raise explain(error) from None
@@ -169,7 +181,7 @@ class S3Store:
         answer = self._get(key, {})
         if answer is None:
             raise KeyError(key)
-        return cast(BinaryIO, io.BufferedReader(_ResumingBody(self, key, answer), 1 << 20))
+        return cast(BinaryIO, io.BufferedReader(ResumingBody(partial(self._get, key), answer), 1 << 20))
 
     def _get(self, key: str, more: dict[str, str]) -> dict[str, Any] | None:
         try:
@@ -245,9 +257,33 @@ class S3Store:
                 return True
         return False
 
+    def discard_unfinished(self, of: Callable[[str], bool], prefix: str = "") -> int:
+        count = 0
+        with explained():
+            for page in self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix):
+                for upload in page.get("Uploads", []):
+                    if of(key := upload["Key"][len(self.prefix) :]):
+                        self._abort(key, upload["UploadId"])
+                        count += 1
+        return count
+
+    def _abort(self, key: str, upload: str) -> None:
+        try:
+            self.client.abort_multipart_upload(**self._at(key), UploadId=upload)
+        except ClientError as error:
+            if code_of(error) not in ABSENT:
+                raise
+
     def probe(self) -> None:
+        for stale in sorted({v.key for v in self.versions("probe/")}):
+            self.delete(stale)
         # A store that ignores conditions would let one publisher overwrite what another has committed.
-        key = f"probe/{secrets.token_hex(16)}"
+        for _ in range(PROBES):
+            if self._honours_conditions(f"probe/{secrets.token_hex(16)}"):
+                return
+        raise refuse(Cause.NO_CONDITIONAL_PUT, "store")
+
+    def _honours_conditions(self, key: str) -> bool:
         try:
             self.put(key, b"one", if_absent=True)
         except ReleaseError:
@@ -261,8 +297,9 @@ class S3Store:
                 self._check_head(key, 3)
             refused = not self._put_bytes(key, b"two", {"IfNoneMatch": "*"})
             matched = not self._put_bytes(key, b"two", {"IfMatch": '"00000000000000000000000000000000"'})
-            if not (refused and matched and self.get(key) == b"one"):
-                raise refuse(Cause.NO_CONDITIONAL_PUT, "store")
+            return refused and matched and self.get(key) == b"one"
+        except KeyError:
+            return False
         finally:
             self.delete(key)
 
@@ -272,44 +309,3 @@ class S3Store:
             return self.size(key) is None
         except ReleaseError:
             return False
-
-
-class _ResumingBody(io.RawIOBase):
-    """An object's body that goes on where it stopped when the connection breaks, as long as the object is the same."""
-
-    def __init__(self, store: S3Store, key: str, answer: dict[str, Any]) -> None:
-        self._store, self._key, self._etag = store, key, answer["ETag"]
-        self._body, self._left, self._at, self._retries = answer["Body"], int(answer["ContentLength"]), 0, 3
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while self._left:
-            try:
-                data = self._body.read(min(len(buffer), self._left))
-            except BotoCoreError as error:
-                data = b""
-                if not self._retries:
-                    raise explain(error) from None
-            if data:
-                buffer[: len(data)] = data
-                self._at += len(data)
-                self._left -= len(data)
-                return len(data)
-            self._resume()
-        return 0
-
-    def _resume(self) -> None:
-        if not self._retries:
-            raise refuse(Cause.STORE_UNREACHABLE, "store", "the connection keeps breaking")
-        self._retries -= 1
-        answer = self._store._get(self._key, {"Range": f"bytes={self._at}-", "IfMatch": self._etag})
-        if answer is None:
-            raise refuse(Cause.STORE_UNREACHABLE, "store", "an object vanished while it was read")
-        self._body = answer["Body"]
-
-    def close(self) -> None:
-        if not self.closed:
-            self._body.close()
-        super().close()

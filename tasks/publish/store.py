@@ -5,13 +5,16 @@ One contract, two kinds: `file://` folders and `s3://` buckets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import parse_qsl, unquote, urlparse
 
 from tasks.errors import UsageError
+
+PROBES = 3
+"""How often a store is probed before it is refused: another publisher that starts takes away the probes that it finds."""
 
 
 class AlreadyExistsError(Exception):
@@ -31,6 +34,8 @@ class Store(Protocol):
     url: str
     together: int
     """How many small objects are best put in one call of `put_all`."""
+    parallel: int
+    """How many calls are best under way at once."""
 
     def put(self, key: str, data: bytes | Path, *, if_absent: bool = False) -> None:
         """Write one object durably and atomically; with `if_absent`, raise AlreadyExistsError when the key exists."""
@@ -80,8 +85,15 @@ class Store(Protocol):
         """Say whether this very version can still be read, by its version id."""
         ...
 
+    def discard_unfinished(self, of: Callable[[str], bool], prefix: str = "") -> int:
+        """Remove what killed writers left below the prefix and no listing shows; return how many.
+
+        In a folder every file that no living process writes; in a bucket the parts of uploads to the keys for which `of` holds.
+        """
+        ...
+
     def probe(self) -> None:
-        """Refuse (ReleaseError) a store that cannot be written, or that ignores put-if-absent; leaves nothing behind."""
+        """Refuse (ReleaseError) a store that cannot be written, or that ignores put-if-absent; leaves no probe behind, killed ones' too."""
         ...
 
 

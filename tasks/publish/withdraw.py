@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from tasks.publish import audit
+from tasks.publish.audit_heads import sign_head
 from tasks.publish.canonical import readable_json, sha256_hex
 from tasks.publish.causes import Cause, refuse
 from tasks.publish.latest import point_to_head
@@ -19,7 +20,7 @@ from tasks.publish.ledger import write_notices
 from tasks.publish.log import Entry, append, open_log
 from tasks.publish.manifest_files import parts, read_grain
 from tasks.publish.private_purge import purge_private
-from tasks.publish.purge import Proof, purge
+from tasks.publish.purge import Proof, discard_unfinished, purge
 from tasks.publish.reissue import reissue_without
 from tasks.publish.release import commit_release
 from tasks.publish.scratch import scratch_folder
@@ -96,6 +97,7 @@ def withdraw(
             facts: dict[str, str | int] = {"releases": len(log.superseded()), "recipients": len(recipients)}
             audit.record(private, "withdrawal_done", tombstone=tombstone, **facts)
         point_to_head(public, signer, on)
+        sign_head(private, public, signer)
     return Withdrawal(
         new_release_id=next((new for _, new, head in reversed(replaced) if head), ""),
         reissued=tuple((old, new) for old, new, head in replaced if not head),
@@ -205,18 +207,18 @@ def _purge_everywhere(
     instances = rows.instances | scope.instances
     log = open_log(public, signer) if public.size("keys.json") is not None else None
     dead = set(log.superseded()) | unfinished if log else set()
+
+    def gone(key: str) -> bool:
+        if key.startswith("series/"):
+            return key.rsplit("/", 1)[-1].removesuffix(".dcm") in instances
+        kind, _, rest = key.partition("/")
+        release_id, _, name = rest.partition("/")
+        return kind == "releases" and release_id in dead and name.startswith(ROW_LEVEL)
+
     proofs = []
     for store in (public, *replicas):
-        keys = set()
-        for version in store.versions("series/"):
-            name = version.key.rsplit("/", 1)[-1]
-            if name.removesuffix(".dcm") in instances:
-                keys.add(version.key)
-        for version in store.versions("releases/"):
-            _, release_id, name = version.key.split("/", 2)
-            if release_id in dead and name.startswith(ROW_LEVEL):
-                keys.add(version.key)
-        proofs.append(purge(store, keys))
+        discard_unfinished(store, gone)
+        proofs.append(purge(store, (v.key for place in ("series/", "releases/") for v in store.versions(place) if gone(v.key))))
     return proofs
 
 

@@ -36,7 +36,7 @@ from tests.bench.memory import peak_mib
 from tests.publish.corpus import DAY, approve, dicom_bytes, instance_row
 
 SIGNER = signer_from_secret(Secret(bytes(range(32))))
-THREADS = 8
+THREADS = 16
 _FIRST = 1_000_001
 
 

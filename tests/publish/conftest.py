@@ -77,6 +77,20 @@ def as_user(monkeypatch: pytest.MonkeyPatch, radosgw: Radosgw):
     return become
 
 
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch):
+    """A client of S3 in this process, with a bucket named `bucket`."""
+    import boto3
+    from moto import mock_aws
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="bucket")
+        yield client
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,15 @@ class Killer:
 
     def __init__(self, at: int = PLENTY, when: str = "before") -> None:
         self.at, self.when, self.count = at, when, 0
+        self._lock = threading.Lock()
         self.halves: list[int] = []  # the writes that have a middle
 
     def step(self, write: Callable[[], Any], half: Callable[[], Any] | None = None) -> Any:
-        self.count += 1
-        if half is not None:
-            self.halves.append(self.count)
-        chosen = self.count == self.at
+        with self._lock:
+            self.count += 1
+            if half is not None:
+                self.halves.append(self.count)
+            chosen = self.count == self.at
         if chosen and self.when != "after":
             if self.when == "half" and half is not None:
                 half()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from urllib.parse import urlencode
 
-import boto3
 import pytest
 
 from tasks.errors import ReleaseError, UsageError
@@ -103,16 +102,6 @@ def test_a_url_that_cannot_be_used_is_refused_in_words(url):
     with pytest.raises((UsageError, ReleaseError)) as caught:
         open_store(url).probe()
     assert caught.value.remedy
-
-
-@pytest.fixture
-def moto(monkeypatch):
-    from moto import mock_aws
-
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="bucket")
-        yield client
 
 
 @pytest.mark.parametrize("options", [{"addressing": "path"}, {"addressing": "virtual"}, {"sse": "AES256"}, {"kms_key_id": "key"}, {}])
