@@ -42,16 +42,6 @@ def class_sizes(profiles: Profiles) -> dict[int, int]:
     return {int(size): int(count) for size, count in rows}
 
 
-def patients_below(profiles: Profiles, k: int) -> int:
-    """Count the patients with a class of fewer than k."""
-    key = ", ".join(("true", *profiles.codes))
-    row = profiles.connection.execute(
-        f"SELECT count(DISTINCT patient) FROM (SELECT patient, count(*) OVER (PARTITION BY {key}) AS n FROM profiles) WHERE n < {int(k)}"  # noqa: S608 - codes
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def count_special_uniques(profiles: Profiles, facts: int) -> int:
     """Count the patients who are alone on some combination of at most `facts` quasi-identifiers.
 

@@ -10,17 +10,17 @@ import pyarrow.compute as pc
 
 from tasks.policy.gates import GatePolicy
 from tasks.risk.measures import Measure, as_risk_table
-from tasks.scan.rarity import TOKENS, AllowList, rare_tokens, words_of
+from tasks.scan.rarity import TOKENS, rare_tokens, words_of
 
 DESCRIPTIONS = ("StudyDescription", "SeriesDescription", "ProtocolName", "BodyPartExamined", "ContrastBolusAgent")
 
 
-def measure_leftovers(instances: pa.Table, findings: pa.Table, policy: GatePolicy, allowed: AllowList | None = None) -> pa.Table:
-    """Return the T1 and T4 rows of a candidate (INSTANCES and FINDINGS); `allowed`: words that a reviewer has read."""
+def measure_leftovers(instances: pa.Table, findings: pa.Table, policy: GatePolicy) -> pa.Table:
+    """Return the T1 and T4 rows of a candidate (INSTANCES and FINDINGS)."""
     ours = findings.filter(pc.is_in(findings["sop_instance_uid"], value_set=pc.unique(instances["SOPInstanceUID"]).cast(pa.string())))
     near = ours.filter(pc.equal(ours["rule"], "T1.fuzzy"))
     objects = len(pc.unique(near["sop_instance_uid"]))
-    rare = rare_tokens(description_tokens(instances), policy.rare_word_patients_at_least, allowed or AllowList())
+    rare = rare_tokens(description_tokens(instances), policy.rare_word_patients_at_least)
     patients = len(pc.unique(instances["PatientID"]))
     # Among fewer patients than the threshold every word is rare, and nothing can be told from that.
     words = rare.num_rows if patients >= policy.rare_word_patients_at_least else 0

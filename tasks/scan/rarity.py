@@ -1,24 +1,19 @@
 """Words that belong to too few patients (T4): a token of one patient only is a name until somebody has read it.
 
-The review itself, and who may sign, is the reviewer's business; here is what there is to read and what was allowed before.
+What reviewers accepted and refused is in `tasks/value_rules.py`; here is what there is to read.
 """
 
 from __future__ import annotations
 
-import hmac
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from tasks.errors import UsageError
 from tasks.scan.charset import decode
 from tasks.scan.texts import texts_of
 from tasks.scan.vocabulary import fold, technical_words
 from tasks.scan.walk import Walk
-from tasks.secret import Secret
 
 TOKENS = pa.schema(
     [
@@ -60,49 +55,11 @@ def _is_number(word: str) -> bool:
     return digits > 0 and len(word) - digits <= 3 and digits <= 4
 
 
-@dataclass(frozen=True, slots=True)
-class AllowList:
-    """Words that a reviewer has read and allowed; grows by review, signed with the dataset's secret."""
-
-    tokens: frozenset[str] = field(repr=False, default=frozenset())
-    reviewers: tuple[str, ...] = ()
-
-    def allow(self, tokens: Iterable[str], reviewer: str) -> AllowList:
-        """Return the list with more words, in the name of a reviewer."""
-        if not reviewer.strip():
-            raise UsageError("reviewer", "is empty", "write who has read these words")
-        return AllowList(self.tokens | {fold(t) for t in tokens}, (*self.reviewers, reviewer.strip()))
-
-
-def seal(allowed: AllowList, secret: Secret) -> bytes:
-    """Return the list as a private file whose seal breaks when anybody without the secret changes it."""
-    body = {"tokens": sorted(allowed.tokens), "reviewers": list(allowed.reviewers)}
-    return json.dumps({**body, "seal": _seal(body, secret)}, sort_keys=True, indent=1, ensure_ascii=False).encode("utf-8")
-
-
-def unseal(data: bytes, secret: Secret) -> AllowList:
-    """Read a sealed list; UsageError when it was changed after it was sealed (then nothing is allowed)."""
-    try:
-        body = json.loads(data)
-        given = str(body.pop("seal"))
-        tokens, reviewers = frozenset(map(str, body["tokens"])), tuple(map(str, body["reviewers"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UsageError("allow list", "is not one", "restore it from the vault, or start an empty one") from None
-    if not hmac.compare_digest(given, _seal(body, secret)):
-        raise UsageError("allow list", "was changed after it was sealed", "review the words again and seal it")
-    return AllowList(tokens, reviewers)
-
-
-def _seal(body: Mapping[str, object], secret: Secret) -> str:
-    return secret.digest("token-allow-list", json.dumps(body, sort_keys=True, ensure_ascii=False)).hex()
-
-
-def rare_tokens(tokens: pa.Table, fewer_than: int, allowed: AllowList = AllowList()) -> pa.Table:
-    """Return (token, place, patients), private, of every word that fewer patients share and nobody has allowed; rarest first."""
+def rare_tokens(tokens: pa.Table, fewer_than: int) -> pa.Table:
+    """Return (token, place, patients), private, of every word that fewer patients share; rarest first."""
     import pyarrow.compute as pc
 
-    unread = tokens.filter(pc.invert(pc.is_in(tokens["token"], value_set=pa.array(sorted(allowed.tokens), pa.string()))))
-    counted = unread.group_by("token").aggregate([("place", "min"), ("PatientID", "count_distinct")])
+    counted = tokens.group_by("token").aggregate([("place", "min"), ("PatientID", "count_distinct")])
     named = counted.select(["token", "place_min", "PatientID_count_distinct"]).rename_columns(["token", "place", "patients"])
     few = named.filter(pc.less(named["patients"], fewer_than))
     return few.sort_by([("patients", "ascending"), ("token", "ascending")])

@@ -13,7 +13,8 @@ import pytest
 from tasks.model import PulledFile
 from tasks.sample import PATIENTS, make_archive
 from tasks.scan import collect_identity
-from tasks.scan.texts import sweep_files, values_in_text
+from tasks.scan.texts import values_in_text
+from tests.leaks.sweep import sweep_files
 
 ROOT = Path(__file__).resolve().parents[2]
 

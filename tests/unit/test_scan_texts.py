@@ -10,12 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.errors import UsageError
 from tasks.scan.identity import SourceIdentity
-from tasks.scan.rarity import TOKENS, AllowList, rare_tokens, seal, tokens_of, unseal
-from tasks.scan.texts import sweep_files, sweep_texts, values_in_text
+from tasks.scan.rarity import TOKENS, rare_tokens, tokens_of
+from tasks.scan.texts import values_in_text
 from tasks.scan.walk import walk
-from tasks.secret import Secret
+from tests.leaks.sweep import sweep_files
 
 WHO = SourceIdentity(
     frozenset({("patient_name", "Quistgaard^Anneliese"), ("patient_id", "07341188"), ("birth_date", "19500228")}),
@@ -55,11 +54,6 @@ def test_every_channel_of_a_folder_is_swept(tmp_path: Path) -> None:
     assert places == {"name of file 0", "file 1", "file 2", "file 3"}
 
 
-def test_texts_are_swept_by_place() -> None:
-    findings = sweep_texts({"object key": "a/b/c", "row 3": "Quistgaard"}, [WHO])
-    assert [(f.place, f.kind, f.rule) for f in findings] == [("row 3", "patient_name", "T9.value")]
-
-
 def tokens(*rows: tuple[str, str]) -> pa.Table:
     return pa.Table.from_pylist([{"PatientID": p, "place": "(0008,103E)", "token": t} for p, t in rows], schema=TOKENS)
 
@@ -68,24 +62,6 @@ def test_a_word_of_one_patient_is_for_somebody_to_read() -> None:
     table = tokens(("A", "thorax1"), ("B", "thorax1"), ("C", "thorax1"), ("A", "okonkwo"), ("A", "okonkwo"), ("B", "ward"), ("A", "ward"))
     rare = rare_tokens(table, 3).to_pylist()
     assert [(r["token"], r["patients"]) for r in rare] == [("okonkwo", 1), ("ward", 2)]
-    assert rare_tokens(table, 3, AllowList().allow(["OKONKWO", "ward"], "reviewer 1")).num_rows == 0
-
-
-def test_an_allow_list_that_somebody_changed_allows_nothing() -> None:
-    ours, theirs = Secret(bytes(range(32))), Secret(bytes(32))
-    sealed = seal(AllowList().allow(["ward"], "reviewer 1"), ours)
-    assert unseal(sealed, ours).tokens == {"ward"}
-    for broken, secret in (
-        (sealed.replace(b'"ward"', b'"okonkwo"'), ours),
-        (sealed, theirs),
-        (b"{}", ours),
-        (b"\xff", ours),
-        (b"[]", ours),
-    ):
-        with pytest.raises(UsageError):
-            unseal(broken, secret)
-    with pytest.raises(UsageError):
-        AllowList().allow(["x"], " ")
 
 
 def test_words_of_the_trade_and_numbers_are_no_tokens() -> None:
