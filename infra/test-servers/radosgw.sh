@@ -38,7 +38,7 @@ osd_op_num_shards=1
 mgr_data=$state/mgr
 [client.rgw.a]
 rgw_data=$state/rgw
-rgw_frontends=beast endpoint=127.0.0.1:$port
+rgw_frontends=beast endpoint=127.0.0.1:$port tcp_nodelay=1
 rgw_thread_pool_size=32
 rgw_crypt_require_ssl=false
 rgw_crypt_s3_kms_backend=testing

@@ -6,7 +6,6 @@ Reading stores does not belong here.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.publish.manifest_files import quoted
+from tasks.publish.scratch import scratch_folder
 
 VERSION_ID_LENGTH = 32
 """A series version is named by this many hex digits of its digest."""
@@ -49,9 +49,9 @@ def compute_digests(instances: pa.Table | Path) -> ReleaseDigests:
     """
     import duckdb
 
-    with duckdb.connect() as sql, tempfile.TemporaryDirectory(prefix="sallyport-digests-") as spill:
+    with duckdb.connect() as sql, scratch_folder("digests") as spill:
         sql.execute("SET memory_limit='256MB'; SET threads=2; SET enable_progress_bar=false; SET preserve_insertion_order=false")
-        sql.execute("SET temp_directory=$folder", {"folder": spill})
+        sql.execute("SET temp_directory=$folder", {"folder": str(spill)})
         if isinstance(instances, pa.Table):
             sql.register("instances", instances.select(_COLUMNS))
             return digest_rows(sql.sql("SELECT * FROM instances ORDER BY ALL"))

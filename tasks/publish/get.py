@@ -6,7 +6,6 @@ Verifying a whole release is in `verify.py`.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tasks.publish.causes import Cause, refuse
 from tasks.publish.log import Log, read_log
 from tasks.publish.manifest_files import from_sql
 from tasks.publish.objects import bounded_map
+from tasks.publish.scratch import scratch_folder
 from tasks.publish.store import Store
 from tasks.publish.tombstones import Withdrawn, read_withdrawn
 from tasks.publish.verify_files import check_files
@@ -115,9 +115,9 @@ def _selection(manifests: Path, where: str, withdrawn: Withdrawn) -> Iterator[tu
     import duckdb
     import pyarrow as pa
 
-    with duckdb.connect() as sql, tempfile.TemporaryDirectory(prefix="sallyport-get-") as spill:
+    with duckdb.connect() as sql, scratch_folder("get") as spill:
         sql.execute("SET memory_limit='512MB'; SET threads=2; SET enable_progress_bar=false")
-        sql.execute("SET temp_directory=$folder", {"folder": spill})
+        sql.execute("SET temp_directory=$folder", {"folder": str(spill)})
         for grain in ("study", "series", "instance"):
             sql.execute(f"CREATE TABLE {grain} AS SELECT * FROM {from_sql(manifests, grain)}")
         sql.register("gone_arrow", pa.table({"uid": pa.array(sorted(withdrawn.series | withdrawn.studies), pa.string())}))

@@ -22,19 +22,19 @@ VALID_DAYS = 400
 """How long a pointer may be trusted without a newer one: a publisher that stops refreshing is noticed."""
 
 
-def point_to_head(public: Store, signer: Signer, on: date) -> None:
-    """Bring latest.json to the head of the log; never back. Running it again changes nothing."""
+def point_to_head(public: Store, signer: Signer, on: date) -> Log:
+    """Bring latest.json to the head of the log, never back, and return the log. Running it again changes nothing."""
     for _ in range(100):
         log = read_log(public)
         current = log.current()
         if current is None:
-            return
+            return log
         try:
             found: bytes | None = public.get(KEY)
         except KeyError:
             found = None
         if found is not None and _seq(found) >= log.seq:
-            return
+            return log
         body = {
             "release_id": current.release_id,
             "seq": log.seq,
@@ -43,7 +43,7 @@ def point_to_head(public: Store, signer: Signer, on: date) -> None:
         }
         signature = base64.b64encode(signer.sign(canonical_json(body))).decode()
         if public.replace(KEY, readable_json({**body, "key_id": signer.public.key_id, "signature": signature}), found):
-            return
+            return log
     raise refuse(Cause.OBJECT_CONFLICT, KEY, "does not hold still")
 
 

@@ -6,7 +6,6 @@ Which objects are approved does not belong here, nor do manifests.
 from __future__ import annotations
 
 import secrets
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ from tasks.publish.canonical import sha256_hex, sha256_stream
 from tasks.publish.causes import Cause, refuse
 from tasks.publish.digests import ReleaseDigests, series_prefix
 from tasks.publish.manifest_files import quoted
+from tasks.publish.scratch import scratch_folder
 from tasks.publish.store import Store
 
 _WHOLE_IN_MEMORY = 64 << 20
@@ -70,9 +70,9 @@ def random_transfers(instances: Path, digests: ReleaseDigests) -> Iterator[Trans
     """
     import duckdb
 
-    with duckdb.connect() as sql, tempfile.TemporaryDirectory(prefix="sallyport-order-") as spill:
+    with duckdb.connect() as sql, scratch_folder("order") as spill:
         sql.execute("SET memory_limit='256MB'; SET threads=1; SET enable_progress_bar=false; SET preserve_insertion_order=false")
-        sql.execute("SET temp_directory=$folder", {"folder": spill})
+        sql.execute("SET temp_directory=$folder", {"folder": str(spill)})
         sql.register("digests", digests.series.select(["SeriesInstanceUID", "series_digest"]))
         query = _SHUFFLED.format(quoted(instances))
         for batch in sql.sql(query, params={"salt": secrets.token_hex(16)}).to_arrow_reader(4_096):

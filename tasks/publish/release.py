@@ -164,8 +164,7 @@ def commit_release(
         except AlreadyExistsError:
             won = False  # of two publishers with the same bytes, exactly one says that it made the release
         if won or public.get(entry_key(log.seq + 1)) == entry:
-            point_to_head(public, signer, on)
-            return _release(read_log(public).entries[log.seq], changed=won)
+            return _release(point_to_head(public, signer, on).entries[log.seq], changed=won)
         attempt = 0
     raise refuse(Cause.OBJECT_CONFLICT, "releases", "no release id is free")
 

@@ -1,11 +1,14 @@
 """Folders for work in between, gone afterwards; a disk that runs full under them is a cause, not a crash.
 
-What is kept does not belong here (stores).
+A process that is killed cannot take its folder away: the next one does. What is kept does not belong here (stores).
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,14 +20,21 @@ from tasks.publish.causes import Cause, refuse
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _NOTHING_LEFT_BYTES = 1 << 16
+_PREFIX = "sallyport-scratch-"
 
 
 @contextmanager
 def scratch_folder(what: str, within: Path | None = None) -> Iterator[Path]:
-    """Yield a new folder (in the system's temporary one by default); STORE_FULL at `scratch` when its disk has no room left."""
-    with tempfile.TemporaryDirectory(prefix=f"sallyport-{what}-", dir=within) as folder:
+    """Yield a new folder (in the system's temporary one by default); STORE_FULL at `scratch` when its disk has no room left.
+
+    # PRIVACY: rows of a patient who is withdrawn tomorrow must not stay on this machine: tests/publish/test_unfinished.py.
+    """
+    above = Path(within or tempfile.gettempdir())
+    discard_left(above)
+    with contextlib.ExitStack() as stack:
+        folder = _locked(what, above, stack)
         try:
-            yield Path(folder)
+            yield folder
         except ReleaseError:
             raise
         except OSError as error:
@@ -36,3 +46,30 @@ def scratch_folder(what: str, within: Path | None = None) -> Iterator[Path]:
             if shutil.disk_usage(folder).free < _NOTHING_LEFT_BYTES:
                 raise refuse(Cause.STORE_FULL, "scratch") from None
             raise
+
+
+def discard_left(above: Path) -> int:
+    """Remove the scratch folders of processes that no longer live; return how many. Those of living ones are locked."""
+    count = 0
+    for folder in above.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:  # somebody else's, in use, or gone meanwhile
+            _lock(folder, stack, fcntl.LOCK_NB)
+            shutil.rmtree(folder)
+            count += 1
+    return count
+
+
+def _locked(what: str, above: Path, stack: contextlib.ExitStack) -> Path:
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{what}-", dir=above))
+        with contextlib.suppress(FileNotFoundError):  # taken for one that was left, before it was locked
+            _lock(folder, stack, 0)
+            if folder.is_dir():
+                stack.callback(shutil.rmtree, folder, ignore_errors=True)
+                return folder
+
+
+def _lock(folder: Path, stack: contextlib.ExitStack, more: int) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    stack.callback(os.close, descriptor)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | more)

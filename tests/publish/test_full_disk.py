@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import ReleaseError
+from tasks.publish.candidate import read_table
 from tasks.publish.causes import Cause
 from tasks.publish.log import read_log
 from tasks.publish.release import publish_candidate
@@ -71,6 +72,12 @@ def test_a_full_private_disk_freezes_nothing_and_lets_no_withdrawal_begin(tmp_pa
         assert caught.value.cause == Cause.STORE_FULL
         assert verify(public, full=True, today=DAY).status == "valid"
         filler.unlink()
+        with pytest.raises(ReleaseError) as caught:  # published, but the audit log cannot say so
+            publish_candidate(private, open_store(str(tmp_path / "new")), before, *approve(before), SIGNER, DAY)
+        assert caught.value.cause == Cause.STORE_FULL
+        wanted = set(read_table(private, before, "instances")["quarantine_key"].to_pylist())
+        for key in set(private.keys("quarantine/objects/")) - wanted:
+            private.delete(key)
         publish_candidate(private, open_store(str(tmp_path / "new")), before, *approve(before), SIGNER, DAY)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 
 import pytest
 
@@ -11,6 +12,7 @@ from tasks.errors import ReleaseError
 from tasks.publish.causes import Cause
 from tasks.publish.folder_store import FolderStore
 from tasks.publish.purge import discard_unfinished
+from tasks.publish.scratch import discard_left, scratch_folder
 from tasks.publish.store import open_store
 from tasks.publish.verify import verify
 from tests.publish.corpus import DAY, Shape, dicom_bytes
@@ -42,6 +44,35 @@ def test_a_withdrawal_takes_away_what_killed_writers_left_of_a_patient(tmp_path)
     withdraw_patient(private, public)
     assert unfinished(tmp_path) == []
     assert not [p for p in (tmp_path / "public/series").rglob("*") if p.is_file() and b"P0001" in p.read_bytes()]
+
+
+def test_the_scratch_folder_of_a_killed_process_goes_with_the_next_and_that_of_a_living_one_stays(tmp_path):
+    child = os.fork()
+    if child == 0:
+        with scratch_folder("publish", tmp_path) as folder:
+            (folder / "rows").write_text("of a patient")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert len(list(tmp_path.iterdir())) == 1
+    with scratch_folder("publish", tmp_path) as first, scratch_folder("verify", tmp_path) as second:
+        (first / "x").write_text("in use")
+        assert sorted(tmp_path.iterdir()) == sorted((first, second))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scratch_folder_taken_away_before_it_was_locked_is_made_again(tmp_path, monkeypatch):
+    make, taken = tempfile.mkdtemp, []
+
+    def raced(**options):
+        folder = make(**options)
+        if not taken:
+            taken.append(discard_left(tmp_path))
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", raced)
+    with scratch_folder("publish", tmp_path) as folder:
+        (folder / "x").write_text("fine")
+    assert taken == [1]
 
 
 def test_a_file_whose_writer_lives_is_left_alone(tmp_path, monkeypatch):
