@@ -65,6 +65,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.8
 	$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	$(BIN)/python -m flows.run_server --tables
 	touch $@
 
 # The face judge's detectors want numpy < 2: an environment of their own. Without it the relief test decides and says what was not assessed.

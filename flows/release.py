@@ -17,8 +17,9 @@ from prefect.states import Completed, Failed
 
 from flows import artifacts, unchanged
 from flows.gates import assemble, compare_with_archive, foresee, judge_candidate, keep_levels
+from flows.machine import broken_machine
 from flows.review import settle_candidate
-from flows.session import Session, broken_machine, open_session
+from flows.session import Session, open_session
 from flows.stages import internal_error, stage
 from flows.studies import Accounted, Studies, account_for, find_studies, process_shard, process_todo, sort_studies
 from flows.summary import ReleaseSummary, summarise

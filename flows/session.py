@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import fcntl
 import os
 import shutil
@@ -20,8 +19,6 @@ from tasks.publish.store import Store, open_store
 from tasks.secret import Secret, read_secret, secret_from_text
 from tasks.spec import SecretSource, Spec
 from tasks.study_job import Job
-
-LEAST_FREE_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +44,6 @@ class Session:
             str(self.scratch),
             self.spec.workers.study_timeout_seconds,
         )
-
-
-def broken_machine(error: OSError) -> ReleaseError:
-    """Return what a person should know and do about machine trouble; never the message, which may hold a path."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ReleaseError(
-            "release", "a disk is full", "free space on the private and the public side, then run it again: nothing is lost"
-        )
-    return ReleaseError("release", f"stopped by {type(error).__name__}", "check disks, mounts and permissions, then run it again")
-
-
-def check_disk(spec: Spec) -> None:
-    """Refuse to start on a full disk: Prefect's own database, beside ours, would fail in ways that nobody can read."""
-    for side in ("private", "public"):
-        place = open_store(getattr(spec, side)).local_path("x")
-        while place is not None and not place.exists():
-            place = place.parent
-        if place is not None and shutil.disk_usage(place).free < LEAST_FREE_BYTES:
-            raise ReleaseError(
-                f"spec: {side}", f"less than {LEAST_FREE_BYTES >> 20} MiB are free on its disk", "free space, or name another folder"
-            )
 
 
 def open_secret(source: SecretSource) -> Secret:

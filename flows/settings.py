@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 _DEFAULTS = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "900",  # 10 s of work: two minutes were not enough on a machine at load 20
@@ -16,12 +15,9 @@ _DEFAULTS = {
 }
 
 
-def prepare_prefect(home: Path | None = None, *, verbose: bool = False) -> None:
-    """Set the defaults that our runs need. `home` (private) holds Prefect's database when no server is configured."""
+def prepare_prefect(*, verbose: bool = False) -> None:
+    """Set the defaults that our runs need."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     if verbose:
         os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
-    if home is not None and "PREFECT_API_URL" not in os.environ and "PREFECT_HOME" not in os.environ:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.environ["PREFECT_HOME"] = str(home)

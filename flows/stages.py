@@ -15,7 +15,7 @@ from typing import Any
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.session import broken_machine
+from flows.machine import broken_machine
 from tasks.errors import ReleaseError
 
 _RETRY_SECONDS = 10

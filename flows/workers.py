@@ -1,4 +1,4 @@
-"""Studies on Dask workers: one future is one study, a dead worker costs no study and no innocent.
+"""Studies on Dask workers: each gets its receipt, a dead worker costs no study and no innocent.
 
 Which studies, and what happens to them, does not belong here.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.alone import process_alone
+from flows.bundles import Bundle, bundles, process_bundle
 from flows.clusters import slurm_cluster
 from tasks.errors import ReleaseError
 from tasks.model import Reason, Receipt, StudyRef
@@ -22,7 +23,7 @@ from tasks.process import failed_receipt
 from tasks.spec import Workers
 from tasks.study_job import Job, process_study, start_worker, work_id
 
-_SUBMITTED_AT_ONCE = 500
+_SUBMITTED_AT_ONCE = 256
 _NO_DASHBOARD = {  # what Dask measures for its dashboard, fifty times a second in each process, nobody looks at
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
@@ -121,55 +122,59 @@ def process_studies(
 ) -> list[Receipt]:
     """Process the studies and return exactly one receipt each, in the order of `refs`.
 
-    A worker that dies takes its studies along; each of them is run again alone, and quarantined when it kills again.
+    A worker that dies takes its bundles along: their studies are run again one by one, then each suspect in a process of its own,
+    and quarantined when it kills that too.
     """
-    from distributed import as_completed
-
     receipts: dict[str, Receipt] = {}
-    suspects: list[StudyRef] = []
-    waiting = iter(refs)
-    by_key: dict[str, StudyRef] = {}
-
-    def submit(ref: StudyRef) -> Any:
-        key = f"study-{job.run_id}-{ref.study_key}"  # opaque
-        by_key[key] = ref
-        return client.submit(process_study, ref, job, key=key, pure=False)
 
     def settle(receipt: Receipt) -> None:
         receipts[receipt.study_key] = receipt
         on_receipt(receipt)
 
-    first = [submit(ref) for _, ref in zip(range(_SUBMITTED_AT_ONCE), waiting, strict=False)]
-    running = as_completed(first)
-    del first
-    for future in running:
-        ref = by_key.pop(future.key)
-        receipt = _receipt_of(future, ref)
-        if receipt is None:
-            suspects.append(ref)
-        else:
-            settle(receipt)
-        future.release()
-        following = next(waiting, None)
-        if following is not None:
-            running.add(submit(following))
-    for ref in suspects:
+    dead = _on_workers(client, bundles(refs), job, settle)
+    dead_alone = _on_workers(client, ((ref,) for bundle in dead if len(bundle) > 1 for ref in bundle), job, settle)
+    for (ref,) in (*(bundle for bundle in dead if len(bundle) == 1), *dead_alone):
         receipt = process_alone(process_study, ref, job, memory_limit_bytes)
         settle(receipt or failed_receipt(ref, work_id(ref, job.rules), Reason.SUSPECTED_WORKER_KILLER))
     return [receipts[ref.study_key] for ref in refs]
 
 
-def _receipt_of(future: Any, ref: StudyRef) -> Receipt | None:
-    """Return the future's receipt; None when its worker died. Never the message of an exception."""
+def _on_workers(client: Any, waiting: Iterator[Bundle], job: Job, settle: Callable[[Receipt], None]) -> list[Bundle]:
+    """Settle each study whose worker lives, and return the bundles whose worker died."""
+    from distributed import as_completed
+
+    dead: list[Bundle] = []
+    by_key: dict[str, Bundle] = {}
+
+    def submit(bundle: Bundle) -> Any:
+        key = f"study-{job.run_id}-{len(bundle)}-{bundle[0].study_key}"  # opaque
+        by_key[key] = bundle
+        return client.submit(process_bundle, process_study, bundle, job, key=key, pure=False)
+
+    running = as_completed([submit(bundle) for _, bundle in zip(range(_SUBMITTED_AT_ONCE), waiting, strict=False)])
+    for future in running:
+        bundle = by_key.pop(future.key)
+        settled = _receipts_of(future, bundle)
+        future.release()
+        if settled is None:
+            dead.append(bundle)
+        for receipt in settled or ():
+            settle(receipt)
+        following = next(waiting, None)
+        if following is not None:
+            running.add(submit(following))
+    return dead
+
+
+def _receipts_of(future: Any, bundle: Bundle) -> list[Receipt] | None:
+    """Return the bundle's receipts; None when its worker died. Never the message of an exception."""
     from distributed.client import FutureCancelledError
     from distributed.scheduler import KilledWorker
 
     try:
-        receipt = future.result()
+        receipts: list[Receipt] = future.result()
     except (KilledWorker, FutureCancelledError):
         return None
-    except Exception as error:
-        return failed_receipt(ref, "", Reason.INTERNAL_ERROR, type(error).__name__)
-    if not isinstance(receipt, Receipt) or receipt.study_key != ref.study_key:
-        return failed_receipt(ref, "", Reason.INTERNAL_ERROR, "not a receipt")
-    return receipt
+    except Exception as error:  # Dask's own trouble: what a study raises is a receipt by then
+        return [failed_receipt(ref, "", Reason.INTERNAL_ERROR, type(error).__name__) for ref in bundle]
+    return receipts

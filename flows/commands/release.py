@@ -40,22 +40,25 @@ def release(
 
 def run_release(spec: Spec, studies: list[str] | None, *, dry_run: bool, quiet: bool, verbose: bool) -> ReleaseSummary:
     """Run the release flow in this process and return its summary; a stopped run raises its ReleaseError."""
+    from flows.machine import check_disk
+    from flows.run_server import start_server
     from flows.settings import prepare_prefect
-    from tasks.publish.store import open_store
 
-    vault = open_store(spec.private).local_path("vault")
-    prepare_prefect(vault / "prefect" if vault else None, verbose=verbose)
+    check_disk(spec)
+    prepare_prefect(verbose=verbose)
+    server = start_server(spec)
     from flows.release import release as release_flow
-    from flows.session import check_disk, open_secret
+    from flows.session import open_secret
     from flows.studies import observer
     from tasks.archive import study_key
     from tasks.errors import ReleaseError
 
-    check_disk(spec)
     keys = None
     if studies:
         secret = open_secret(spec.secret)
         keys = [study_key(secret, uid) for uid in studies]
+    if server is not None:
+        server.wait()
     with progress(_STAGES, quiet=quiet) as observe:
         token = observer.set(observe)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from flows import workers
 from flows.alone import process_alone
+from flows.bundles import bundles
 from tasks.errors import ReleaseError
 from tasks.model import Reason, Receipt, Status, StudyRef
 from tasks.policy import load_policy
@@ -21,7 +23,7 @@ from tasks.spec import FolderArchive, Workers
 from tasks.study_job import Job
 from tests.flows import killers
 
-REFS = [StudyRef(f"{n:032x}", f"f{n}", 1, f"1.2.840.99999.{n}") for n in range(1, 25)]
+REFS = [StudyRef(f"{n:032x}", f"f{n}", 1 + n % 5, f"1.2.840.99999.{n}") for n in range(1, 201)]  # enough for bundles of three
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,15 @@ def process(client: Any, job: Job, monkeypatch: pytest.MonkeyPatch, stand_in: An
     assert [r.study_key for r in receipts] == [r.study_key for r in REFS]
     assert Counter(r.study_key for r in seen) == Counter(r.study_key for r in REFS)
     return receipts
+
+
+def test_small_studies_share_a_future_and_large_ones_do_not() -> None:
+    few = [replace(ref, instance_count=n) for ref, n in zip(REFS, (1, 300, 1, 1, 47, 47, 1), strict=False)]
+    assert [len(bundle) for bundle in bundles(few)] == [1] * 7  # a future for each worker comes first
+    many = [*few, *REFS[7:]]
+    assert [ref for bundle in bundles(many) for ref in bundle] == many
+    assert [len(bundle) for bundle in bundles(many)][:5] == [1, 1, 2, 1, 2]
+    assert list(bundles([])) == []
 
 
 @pytest.mark.slow

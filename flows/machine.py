@@ -1,0 +1,33 @@
+"""What may be wrong with the machine that a run is on, in words for people. Light: asked before anything heavy is imported."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+
+from tasks.errors import ReleaseError
+from tasks.publish.store import open_store
+from tasks.spec import Spec
+
+LEAST_FREE_BYTES = 128 << 20
+
+
+def broken_machine(error: OSError) -> ReleaseError:
+    """Return what a person should know and do about machine trouble; never the message, which may hold a path."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ReleaseError(
+            "release", "a disk is full", "free space on the private and the public side, then run it again: nothing is lost"
+        )
+    return ReleaseError("release", f"stopped by {type(error).__name__}", "check disks, mounts and permissions, then run it again")
+
+
+def check_disk(spec: Spec) -> None:
+    """Refuse to start on a full disk: Prefect's own database, beside ours, would fail in ways that nobody can read."""
+    for side in ("private", "public"):
+        place = open_store(getattr(spec, side)).local_path("x")
+        while place is not None and not place.exists():
+            place = place.parent
+        if place is not None and shutil.disk_usage(place).free < LEAST_FREE_BYTES:
+            raise ReleaseError(
+                f"spec: {side}", f"less than {LEAST_FREE_BYTES >> 20} MiB are free on its disk", "free space, or name another folder"
+            )
