@@ -19,7 +19,7 @@ from tasks.publish.causes import Cause, refuse
 from tasks.publish.log import Log, read_log
 from tasks.publish.manifest_files import from_sql
 from tasks.publish.objects import bounded_map
-from tasks.publish.scratch import scratch_folder
+from tasks.publish.scratch import FULL, scratch_folder
 from tasks.publish.store import Store
 from tasks.publish.tombstones import Withdrawn, read_withdrawn
 from tasks.publish.verify_files import check_files
@@ -78,18 +78,32 @@ def get(
     if entry.release_id in log.superseded():
         raise refuse(Cause.TOMBSTONED_CONTENT, entry.release_id, f"get {log.superseded()[entry.release_id]} instead")
     withdrawn = read_withdrawn(public, log, _raise)
-    pruned = prune_copies(dest, log, withdrawn) if prune else 0
+    with _writing(dest):
+        pruned = prune_copies(dest, log, withdrawn) if prune else 0
     manifests = dest / "manifests" / entry.release_id
-    manifests.mkdir(parents=True, exist_ok=True)
-    check_files(public, log, entry, redacted=False, add=_raise).copy_manifests(manifests)
     count = fetched = kept = size = 0
-    with _selection(manifests, where, withdrawn) as (total, rows):
-        wanted = (_wanted(dest, *row) for row in rows)
-        for count, (new, item) in enumerate(bounded_map(partial(_fetch, public), wanted, threads), 1):
-            fetched, kept, size = fetched + new, kept + (not new), size + (item.size_bytes if new else 0)
-            if progress:
-                progress("get", count, total)
+    with _writing(dest):
+        manifests.mkdir(parents=True, exist_ok=True)
+        check_files(public, log, entry, redacted=False, add=_raise).copy_manifests(manifests)
+        with _selection(manifests, where, withdrawn) as (total, rows):
+            wanted = (_wanted(dest, *row) for row in rows)
+            for count, (new, item) in enumerate(bounded_map(partial(_fetch, public), wanted, threads), 1):
+                fetched, kept, size = fetched + new, kept + (not new), size + (item.size_bytes if new else 0)
+                if progress:
+                    progress("get", count, total)
     return Download(entry.release_id, count, fetched, kept, size, pruned)
+
+
+@contextmanager
+def _writing(dest: Path) -> Iterator[None]:
+    """Say what is wrong with the folder that is downloaded to; stores explain their own errors."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise refuse(Cause.STORE_FULL, "DEST") from None
+        remedy = "name a folder in which you may write"
+        raise UsageError("DEST", f"cannot be written ({type(error).__name__})", remedy) from None
 
 
 def prune_copies(dest: Path, log: Log, withdrawn: Withdrawn) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 from tasks.errors import ReleaseError
 from tasks.publish.causes import Cause, refuse
 
-_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _NOTHING_LEFT_BYTES = 1 << 16
 _PREFIX = "sallyport-scratch-"
 
@@ -38,7 +38,7 @@ def scratch_folder(what: str, within: Path | None = None) -> Iterator[Path]:
         except ReleaseError:
             raise
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise refuse(Cause.STORE_FULL, "scratch") from None
             raise
         except Exception:
