@@ -46,7 +46,8 @@ def scan_walk(walk: Walk, identity: SourceIdentity, sop_instance_uid: str) -> li
         found[key] = max(score, found.get(key, 0.0))
 
     retained = _retained(walk)
-    for hit in search(walk, identity):
+    shift = _shift(walk, identity)
+    for hit in search(walk, identity, shift):
         if hit.kind in retained:
             continue
         add(hit.place, hit.kind, hit.rule, _SCORES.get(hit.rule, 0.9))
@@ -58,7 +59,6 @@ def scan_walk(walk: Walk, identity: SourceIdentity, sop_instance_uid: str) -> li
         add(place, stray.kind, stray.rule, stray.score)
     for index, stray in direct_identifiers(walk):
         add(walk.place(index), stray.kind, stray.rule, stray.score)
-    shift = _shift(walk, identity)
     derivable = derivable_uids(identity)
     for index, element in enumerate(walk.elements):
         vr, length = element.vr, element.end - element.start

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks.scan.dates import as_day, is_shifted, shift_between
+from tasks.scan.dates import as_day, is_shifted
 from tasks.scan.disguises import readings, words_apart
 from tasks.scan.identity import SourceIdentity
 from tasks.scan.needles import Guard, spellings, stands_alone
@@ -27,6 +28,7 @@ _MINIMUM_RUN = 6
 _OF_THE_PATIENT = frozenset(("patient_name", "patient_id", "accession_number", "phone", "birth_date"))
 _SHORTEST_READ = 5  # what is read otherwise may be noise
 _LONGEST_READ = 1 << 20
+_LONGEST_REMEMBERED, _MOST_REMEMBERED = 1 << 10, 1 << 14
 _LARGE_ELEMENT = 1 << 16
 _SHORTEST_IN_NUMBERS = 7  # shorter ones equal a series number by chance
 _SHORTEST_IN_PIXELS = 5
@@ -60,14 +62,12 @@ def automaton(identity: SourceIdentity) -> Any:
     return machine
 
 
-def search(walk: Walk, identity: SourceIdentity) -> set[Hit]:
-    """Return every place where a value of the identity is left in the object."""
+def search(walk: Walk, identity: SourceIdentity, shift: timedelta | None) -> set[Hit]:
+    """Return every place where a value of the identity is left in the object, whose days were moved by `shift`."""
     machine = automaton(identity)
     if machine is None:
         return set()
     hits: set[Hit] = set()
-    released = [d for e in walk.elements if e.tag == 0x00080020 and e.parent < 0 for d in _days(walk.value(e))]
-    shift = shift_between(identity.study_dates, released)
     context = _Context(walk, machine, shift, identity.dates)
     position = 0
     for index, element in enumerate(walk.elements):
@@ -86,24 +86,37 @@ def search(walk: Walk, identity: SourceIdentity) -> set[Hit]:
 def _otherwise(context: _Context, identity: SourceIdentity, known: set[tuple[str, str]]) -> Iterator[Hit]:
     """Yield what values say when they are read otherwise (packed, encoded, spelled apart, as numbers), where nothing else was found."""
     walk = context.walk
+    memory = _said_before(identity, context.shift, walk.little_endian)
     for index, element in enumerate(walk.elements):
         vr, length = element.vr, element.end - element.start
         if element.tag in PIXELS or vr == "SQ" or not 0 < length <= _LONGEST_READ:
             continue
         raw = walk.value(element)
-        said = numbers_in(vr, raw, walk.little_endian, identity, context.shift)
-        if vr in _LABELS or vr in ("OW", "CS", "AE"):
-            said |= context.said_by(readings(raw.strip(b" \0"), binary=vr in _BYTES))
-            # names of software are made of words that some reader or creator of a report may be called
-            said |= {(kind, rule) for kind, rule in context.said_by((words_apart(raw),)) if kind in _OF_THE_PATIENT}
-        for kind, rule in sorted(said):
+        said = memory.get((vr, raw))
+        if said is None:
+            said = _said(context, identity, vr, raw)
+            if length <= _LONGEST_REMEMBERED and len(memory) < _MOST_REMEMBERED:
+                memory[vr, raw] = said
+        for kind, rule in said:
             if (place := walk.place(index), kind) not in known:
                 yield Hit(place, kind, rule)
 
 
-def _days(raw: bytes) -> list[str]:
-    text = raw.strip(b" \0").decode("latin-1")
-    return [text[:8]] if as_day(text) else []
+@lru_cache(maxsize=4)
+def _said_before(
+    _identity: SourceIdentity, _shift: timedelta | None, _little_endian: bool
+) -> dict[tuple[str, bytes], tuple[tuple[str, str], ...]]:
+    """Return what values said in earlier objects of the study: most are the same in all objects of a series."""
+    return {}
+
+
+def _said(context: _Context, identity: SourceIdentity, vr: str, raw: bytes) -> tuple[tuple[str, str], ...]:
+    said = numbers_in(vr, raw, context.walk.little_endian, identity, context.shift)
+    if vr in _LABELS or vr in ("OW", "CS", "AE"):
+        said |= context.said_by(readings(raw.strip(b" \0"), binary=vr in _BYTES))
+        # names of software are made of words that some reader or creator of a report may be called
+        said |= {(kind, rule) for kind, rule in context.said_by((words_apart(raw),)) if kind in _OF_THE_PATIENT}
+    return tuple(sorted(said))
 
 
 class _Context:
