@@ -106,7 +106,7 @@ def bucket_policy(side: str, bucket: str, prefix: str, principals: dict[str, str
             )
     if tls_only:
         denied = _statement("TlsOnly", "Deny", "*", ("s3:*",), [base, f"{base}/*"])
-        statements.append({**denied, "Condition": {"Bool": {"aws:SecureTransport": "false"}}})
+        statements.append({**denied, "Condition": {"BoolIfExists": {"aws:SecureTransport": "false"}}})
     return {"Version": "2012-10-17", "Statement": statements}
 
 

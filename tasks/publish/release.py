@@ -241,20 +241,23 @@ def _without_canaries(staged: Staged, canaries: frozenset[str]) -> Staged:
     return staged
 
 
-def _check_suppression(private: Store, instances: Path) -> Suppression:
-    """Refuse a candidate of which something was withdrawn; return the list that was asked."""
+def _check_suppression(private: Store, instances: Path, already: str = "") -> Suppression:
+    """Refuse a candidate of which something was withdrawn; return the list that was asked. `already`: what has happened meanwhile."""
     # PRIVACY: the archive still has a withdrawn patient, and a candidate may be older than the withdrawal: tests/publish/test_withdraw.py.
     suppression = read_suppression(private)
     held = count_withdrawn(suppression, instances, private)
     if held:
-        raise refuse(Cause.SUPPRESSED_CONTENT, "candidate", f"{held} instances")
+        raise refuse(Cause.SUPPRESSED_CONTENT, "candidate", f"{held} instances{already}")
     return suppression
 
 
 def _recheck_suppression(private: Store, instances: Path, checked: Suppression) -> None:
-    """Check again, unless the list is still the one that was asked before."""
+    """Check again, unless the list is still the one that was asked before.
+
+    The objects are on the public side by then, though in no release, and only a withdrawal may delete there.
+    """
     if read_suppression(private) != checked:
-        _check_suppression(private, instances)
+        _check_suppression(private, instances, ", put before it was withdrawn: withdraw it again")
 
 
 def _release(entry: Entry, *, changed: bool) -> Release:

@@ -128,7 +128,7 @@ def run_crashes(mode: str, folder: Path, s3: str, every: int) -> dict[str, Any]:
                 else:
                     failures.append((place.folder.name, "not killed", survived))
             _, found = in_child(lambda place=place: again(place))
-            in_child(place.remove)
+            place.remove()
             if isinstance(found, str):
                 failures.append((place.folder.name, found))
                 continue
@@ -196,7 +196,7 @@ def run_races(folder: Path, rounds: int, s3: str) -> dict[str, Any]:
         fine = entries == 2 and won == [False, True] if same else entries == 3 and won == [True, True] and results[0][0] != results[1][0]
         if not fine or seen[1] or seen[2] != [1]:
             failures.append((number, results, seen, entries))
-        in_child(place.remove)
+        place.remove()
     return {"rounds": rounds, "failures": failures}
 
 

@@ -166,6 +166,17 @@ def test_roles_may_do_their_work_and_nothing_else(radosgw, as_user, tmp_path):
     assert verify(theirs, full=True, today=LATER).ok
 
 
+def test_requests_without_tls_are_refused(radosgw, as_user):
+    as_user("test")
+    url = radosgw.bucket("tls")
+    open_store(url).put("keys.json", b"{}")
+    as_user("reader")
+    for tls_only, cause in ((False, None), (True, Cause.STORE_DENIED)):
+        policy = make["bucket_policy"]("public", "test-tls", "set", {"reader": ARN.format("reader")}, tls_only=tls_only)
+        radosgw.client().put_bucket_policy(Bucket="test-tls", Policy=json.dumps(policy))
+        assert cause_of(lambda: open_store(url).get("keys.json")) == cause
+
+
 def client_delete(radosgw, user: str, key: str) -> None:
     from tasks.publish.s3_errors import explained
 

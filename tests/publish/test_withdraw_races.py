@@ -121,6 +121,7 @@ def test_a_publisher_at_work_never_commits_what_is_withdrawn_meanwhile(tmp_path,
     with pytest.raises(ReleaseError) as caught:
         publish_candidate(private, public, candidate, *approve(candidate), SIGNER, DAY)
     assert caught.value.cause == Cause.SUPPRESSED_CONTENT
+    assert "withdraw it again" in str(caught.value), "its objects were put, and the publisher may not delete them"
     assert verify(public, full=True, today=LATER).ok
     assert [e.kind for e in read_log(public).entries] == ["release", "barrier"]
     assert not [k for k in public.keys("releases/") if "manifests" in k and "2026.11.0" not in k], "rows of the unfinished release are gone"
