@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["METHOD", "FacePlan", "deface_series", "judge_series", "plan_faces"]
 
-METHOD = "sallyport-{action} 1"
+METHOD = "sallyport-{action} 2"
 """What stands in the object as the de-identification method; the number changes with the voxels that the method writes."""
 
 

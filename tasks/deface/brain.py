@@ -16,6 +16,7 @@ from tasks.deface.template import load_template
 from tasks.deface.volume import Values, Volume
 
 BONE_HU = 180.0
+OVER_THE_GLOBES_MM = -16.0  # z from which what bone encloses is kept whole: frontal lobe and the roof of the orbit beside it
 
 
 def find_brain(values: Values, threshold: float, is_ct: bool, grid: Volume | None = None) -> Mask:
@@ -45,5 +46,6 @@ def find_brain(values: Values, threshold: float, is_ct: bool, grid: Volume | Non
     if is_ct:  # the opening above loses the corners of the brain; closed bone says that they belong to it
         bone = [ndimage.binary_closing(np.pad(level > BONE_HU, 2), iterations=2)[2:-2, 2:-2] for level in values]
         enclosed = np.stack([ndimage.binary_fill_holes(level) & ~level for level in bone])
-        found |= enclosed & (reach < 20) & (values > -20) & (values < BONE_HU)
+        high = np.arange(len(values)) * GRID_MM + grid.to_patient[2, 3] > OVER_THE_GLOBES_MM
+        found |= enclosed & ((reach < 20) | high[:, None, None]) & (values > -20) & (values < BONE_HU)
     return np.asarray(found, dtype=np.bool_)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,12 @@ from tasks.deface.template import load_template
 from tasks.deface.volume import Values, Volume
 
 COARSE_MM, FINE_MM = 8.0, 4.0
-PITCHES = (-30.0, -12.0, 6.0, 24.0)
+PITCHES = (-30.0, -12.0, 6.0, 24.0, 42.0)
+YAWS, ROLLS = (0.0, -25.0, 25.0, -50.0, 50.0), (0.0, -22.0, 22.0)
+"""A turned head settles in a wrong frame that still looks like one, so every search begins at all of them (test_face_plan.py)."""
 BRAIN_TOP_MM = 78.0  # of the vertex over the head frame's origin
+RIVALS, APART_MM = 2, 15.0
+_CORNERS = np.array([[0, -119, -66, 1], [0, -92, -113, 1], [66, 6, -40, 1], [-66, 6, -40, 1]], dtype=float).T
 LADDER_MM, LADDER_RUNGS = 70.0, 6
 SEED = 20240501
 BINS = 40
@@ -56,20 +62,25 @@ def find_pose(
     around = _around(template.head)
     fixed_mask = _image(around.astype(np.uint8), template.head)
     fixed_coarse, fixed_mask_coarse = sitk.BinShrink(fixed, [3, 3, 3]), sitk.Shrink(fixed_mask, [3, 3, 3])
-    best: tuple[float, Any] | None = None
-    for start in [start for missing in missing_mm for start in _starts(body, yaws, missing)]:
-        found = _run(fixed_coarse, fixed_mask_coarse, moving_coarse, mask_coarse, start, iterations=40, step=8.0, share=0.5)
-        if found is not None and (best is None or found[0] < best[0]):
-            best = found
-    if best is None or best[0] > promising:
-        return None
-    for iterations, step, share in ((60, 2.0, 0.15), (40, 0.7, 0.35)):
-        affine = _affine(best[1])
-        found = _run(fixed, fixed_mask, moving_fine, mask_fine, affine, iterations=iterations, step=step, share=share)
-        if found is None:
-            return None
-        best = found
-    return Pose(_matrix(best[1]), best[0])
+    starts = [start for missing in missing_mm for start in _starts(body, yaws, missing)]
+    coarse = [_run(fixed_coarse, fixed_mask_coarse, moving_coarse, mask_coarse, s, iterations=40, step=8.0, share=0.5) for s in starts]
+    rivals = _rivals([found for found in coarse if found is not None and found[0] <= promising])
+    run = partial(_run, fixed, fixed_mask, moving_fine, mask_fine)
+    settled = [run(_affine(transform), iterations=60, step=2.0, share=0.15) for _, transform in rivals]
+    best = min((found for found in settled if found is not None), key=lambda found: found[0], default=None)
+    found = None if best is None else run(_affine(best[1]), iterations=40, step=0.7, share=0.35)
+    return None if found is None else Pose(_matrix(found[1]), found[0])
+
+
+def _rivals(found: Sequence[tuple[float, Any]]) -> list[tuple[float, Any]]:
+    """Return the best frame and the next best that is another frame, not the same one reached again."""
+    chosen: list[tuple[float, Any]] = []
+    for one in sorted(found, key=lambda one: one[0]):
+        if all(float(np.abs((_matrix(one[1]) - _matrix(other)) @ _CORNERS).max()) > APART_MM for _, other in chosen):
+            chosen.append(one)
+        if len(chosen) == RIVALS:
+            break
+    return chosen
 
 
 def _window(values: Values, body: Body, is_ct: bool) -> Values:
@@ -112,14 +123,16 @@ def _starts(body: Body, yaws: Sequence[float], missing_mm: float) -> list[Any]:
         if not upper.any():
             continue
         x, y = float(np.median(x_index[upper])) * step + origin[0], float(np.median(y_index[upper])) * step + origin[1]
-        for yaw in yaws:
-            for pitch in PITCHES if top == tops[0] else PITCHES[1:3]:
-                pose = sitk.Similarity3DTransform()
-                pose.SetCenter((0.0, 0.0, 0.0))
-                pose.SetMatrix(sitk.Euler3DTransform((0.0, 0.0, 0.0), np.radians(pitch), 0.0, np.radians(yaw)).GetMatrix())
-                pose.SetTranslation((x, y - 4.0, top - BRAIN_TOP_MM))
-                # a versor cannot move across half a turn: large turns begin as affine
-                starts.append(pose if abs(yaw) < 120 else _affine(pose))
+        rolls = ROLLS if yaws == (0.0,) and not missing_mm else ROLLS[:1]
+        angles = product(PITCHES, rolls, YAWS) if top == tops[0] else product(PITCHES[1:3], ROLLS[:1], YAWS[:1])
+        for quarter, (pitch, roll, yaw) in product(yaws, list(angles)):
+            pose = sitk.Similarity3DTransform()
+            pose.SetCenter((0.0, 0.0, 0.0))
+            turn = sitk.Euler3DTransform((0.0, 0.0, 0.0), np.radians(pitch), np.radians(roll), np.radians(quarter + yaw))
+            pose.SetMatrix(turn.GetMatrix())
+            pose.SetTranslation((x, y - 4.0, top - BRAIN_TOP_MM))
+            # a versor cannot move across half a turn: large turns begin as affine
+            starts.append(pose if abs(quarter) + abs(yaw) < 120 else _affine(pose))
     return starts
 
 

@@ -1,6 +1,6 @@
-"""Independent checks of a defaced series: its own brain, its mask, wrong head frames, and pictures that show no face.
+"""Independent checks of a defaced series: its mask, wrong head frames, and pictures that show no face.
 
-Nothing of the defacer's brain mask or resampling is used. Printing the table belongs to `faces`.
+Nothing of the defacer's resampling is used. Brains belong to `brains`, printing the table to `faces`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ from tasks.policy.faces import FacePolicy
 from tests.phantoms.heads import turned
 from tests.phantoms.series import instances_of
 
-BONE_HU = 180.0
-CORE_MM, RING_MM, SHELLS = 50.0, 1.5, 70
-
 
 def stored(stack: Stack) -> np.ndarray:
     """Stored values [slice, row, column] of a stack, at full resolution."""
@@ -45,37 +42,6 @@ def points_in_head(stack: Stack, to_patient: np.ndarray) -> np.ndarray:
     plane = np.stack([c.ravel(), r.ravel(), np.zeros(c.size), np.ones(c.size)])
     inverse = np.linalg.inv(to_patient)
     return np.concatenate([(inverse @ frame.to_patient @ plane)[:3] for frame in stack.frames], axis=1).astype(np.float32)
-
-
-def native_brain(values: np.ndarray, points: np.ndarray, is_ct: bool) -> np.ndarray:
-    """Return the brain from the volume's own values: CT inside closed bone, MR up to the dark of the skull (a star-shaped BET).
-
-    The head frame gives the centre only. The outer 3 mm of an MR brain are left out: rays cannot tell them from meninges and muscle.
-    """
-    if is_ct:  # values of bone and what is beside it in one voxel are no brain
-        bone = np.pad(values > BONE_HU, ((0, 0), (6, 6), (6, 6)))
-        inside = np.stack([ndimage.binary_fill_holes(ndimage.binary_closing(level, iterations=5)) & ~level for level in bone])
-        inside = ndimage.binary_opening(inside[:, 6:-6, 6:-6] & (values > -20) & (values < 80), np.ones((1, 3, 3)), iterations=3)
-        labels, _ = ndimage.label(inside)
-        near = (np.linalg.norm(points - np.array([[0], [-2], [10]]), axis=0) < CORE_MM).reshape(values.shape)
-        common = np.bincount(labels[near & inside]) if (near & inside).any() else np.zeros(1)
-        return labels == int(common.argmax()) if common[1:].any() else np.zeros(values.shape, bool)
-    offset = points - np.array([[0], [-2], [10]], dtype=np.float32)
-    radius = np.linalg.norm(offset, axis=0)
-    polar = np.arccos(np.clip(offset[2] / np.maximum(radius, 1e-3), -1, 1))
-    azimuth = np.arctan2(offset[1], offset[0])
-    parallel = np.minimum(polar / np.pi * 36, 35).astype(np.int32)
-    meridian = np.minimum((azimuth + np.pi) / np.pi * 36, 71).astype(np.int32)
-    ray = parallel * 72 + meridian
-    shell = np.minimum(radius / RING_MM, SHELLS - 1).astype(np.int32)
-    total = np.bincount(ray * SHELLS + shell, values.ravel(), 36 * 72 * SHELLS).reshape(-1, SHELLS)
-    count = np.bincount(ray * SHELLS + shell, minlength=36 * 72 * SHELLS).reshape(-1, SHELLS)
-    profile = np.where(count > 0, total / np.maximum(count, 1), np.inf)
-    inner = float(np.median(values.ravel()[radius < 40]))
-    dark = (profile < 0.5 * inner) & (np.arange(SHELLS) * RING_MM > 35)
-    reach = np.where(dark.any(axis=1), dark.argmax(axis=1), 0).astype(np.float32) * RING_MM
-    reach = ndimage.percentile_filter(reach.reshape(36, 72), 30, size=5, mode="wrap")
-    return (radius < reach.ravel()[ray] - 2 * RING_MM).reshape(values.shape)
 
 
 def outside_mask(stack: Stack, head: Head, points: np.ndarray) -> np.ndarray:

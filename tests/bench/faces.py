@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydicom import dcmread, dcmwrite
@@ -23,23 +24,31 @@ from tasks.deface.judge import Judgement, judge_stack
 from tasks.deface.look import Sight
 from tasks.intake import SeriesFiles
 from tasks.policy.faces import FacePolicy
-from tests.bench.face_checks import controls_seen, is_held_in, native_brain, outside_mask, points_in_head, stored, wrong_frames
-from tests.bench.memory import peak_mib
+from tests.bench.brains import independent_brains, nearest_mm
+from tests.bench.face_checks import controls_seen, is_held_in, outside_mask, points_in_head, stored, wrong_frames
+from tests.bench.memory import TreeMemory
 from tests.phantoms import bodies, limbs
-from tests.phantoms.heads import head, turned
+from tests.phantoms.heads import Skull, brain, head, turned
 from tests.phantoms.series import instances_of, source_file, write_series
 
 POLICY = FacePolicy()
-PHANTOMS = {
-    "MR head": lambda: head("MR", (3.0, 2.0, 2.0)),
-    "MR child": lambda: head("MR", (3.0, 2.0, 2.0), scale=0.82),
-    "MR pitched 25": lambda: head("MR", (3.0, 2.0, 2.0), pose=turned("x", 25), z_range=(-150, 120), y_range=(-170, 140)),
-    "MR decubitus": lambda: head("MR", (3.0, 2.0, 2.0), pose=turned("z", 90), y_range=(-110, 110), half_width=140),
-    "MR thick": lambda: head("MR", (6.0, 2.0, 2.0)),
-    "CT head": lambda: head("CT", (3.0, 2.0, 2.0)),
-    "MR no vault": lambda: head("MR", (3.0, 2.0, 2.0), z_range=(-130, -8)),
-    "MR feet first by header": lambda: _turned_over(*head("MR", (3.0, 2.0, 2.0))),
-    "CT no vault": lambda: head("CT", (3.0, 2.0, 2.0), z_range=(-130, -38)),
+FINE = (3.0, 2.0, 2.0)
+HEADS: dict[str, dict[str, Any]] = {
+    "MR head": {},
+    "MR child": {"scale": 0.82},
+    "MR pitched 25": {"pose": turned("x", 25), "z_range": (-150, 120), "y_range": (-170, 140)},
+    "MR turned 30": {"pose": turned("z", 30), "y_range": (-150, 130), "half_width": 130},
+    "MR decubitus": {"pose": turned("z", 90), "y_range": (-110, 110), "half_width": 140},
+    "MR thick": {"spacing": (6.0, 2.0, 2.0)},
+    "CT head": {},
+    "MR no vault": {"z_range": (-130, -8)},
+    "MR feet first by header": {},
+    "CT no vault": {"z_range": (-130, -38)},
+    "MR brain far in front": {"skull": Skull(frontal=9, orbital=9, temporal=9)},
+    "CT brain far in front": {"skull": Skull(frontal=9, orbital=9, temporal=9)},
+    "MR long and narrow": {"skull": Skull(wide=0.94, long=1.07)},
+}
+BODIES = {
     "chest CT": lambda: bodies.chest("CT"),
     "ball MR": lambda: bodies.ball("MR"),
     "leg CT": lambda: bodies.leg("CT"),
@@ -54,10 +63,6 @@ PHANTOMS = {
 }
 
 
-def _turned_over(values: np.ndarray, to_patient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return values, turned("y", 180) @ to_patient
-
-
 @dataclass(frozen=True)
 class Row:
     """One line of the table."""
@@ -70,14 +75,15 @@ class Row:
     detected: str  # pictures with a detection: before, after, bone, peeled
     control: str  # the same detectors on pictures of the back of the head, rendered alike: how often they fire on no face
     judgement: Judgement | None  # PRIVACY: holds embeddings, in memory only, for the ranks
-    brain_changed: int | None  # voxels of the brain as found in the volume itself
+    brain_changed: int | None  # voxels of a brain that the defacer did not find itself, the most over all such brains
+    brain_by: str  # whose those are, and how far (mm) the nearest changed voxel lies from each
     outside_changed: int  # voxels outside the mask
     wrong_frames: str  # held, of those tried
     second_pass: str
     identical: bool
     plan_s: float  # CPU seconds: plan and deface
     judge_s: float  # CPU seconds, detectors included
-    memory_mb: int
+    memory_mb: int  # most that this process and the judge's hold together up to the judgement, the series itself included
 
 
 def cpu_seconds() -> float:
@@ -86,33 +92,34 @@ def cpu_seconds() -> float:
     return sum(u.ru_utime + u.ru_stime for u in usage)
 
 
-def measure(name: str, series: SeriesFiles, folder: Path) -> Row:
-    """Run one series through plan, deface and judge, twice, and look at every voxel."""
-    started = cpu_seconds()
-    plan = plan_faces([series], POLICY)
-    instances = instances_of(series)
-    outcomes = deface_series(instances, plan, POLICY)
-    planned = cpu_seconds()
+def measure(name: str, series: SeriesFiles, folder: Path, known: np.ndarray | None = None) -> Row:
+    """Run one series through plan, deface and judge, twice, and look at every voxel; `known` is its brain, by file, where that is known."""
     folder.mkdir()
-    paths = [folder / f"{n:05d}.dcm" for n in range(len(outcomes))]
-    for path, outcome in zip(paths, outcomes, strict=True):
-        dcmwrite(path, outcome.instance.dataset)
-    written = cpu_seconds()
-    judged = judge_series(paths, outcomes, plan, POLICY)
-    ended = cpu_seconds()
+    with TreeMemory() as memory:
+        started = cpu_seconds()
+        plan = plan_faces([series], POLICY)
+        instances = instances_of(series)
+        outcomes = deface_series(instances, plan, POLICY)
+        planned = cpu_seconds()
+        paths = [folder / f"{n:05d}.dcm" for n in range(len(outcomes))]
+        for path, outcome in zip(paths, outcomes, strict=True):
+            dcmwrite(path, outcome.instance.dataset)
+        written = cpu_seconds()
+        judged = judge_series(paths, outcomes, plan, POLICY)
+        ended = cpu_seconds()
     files = tuple(with_fields(f, file=with_fields(f.file, path=p)) for f, p in zip(series.files, paths, strict=True))
     second = with_fields(series, files=files)
     again = deface_series(instances_of(second), plan_faces([second], POLICY), POLICY)
     unchanged = all(a.instance.dataset.PixelData == o.instance.dataset.PixelData for a, o in zip(again, outcomes, strict=True))
     repeat = deface_series(instances_of(series), plan_faces([series], POLICY), POLICY)
     same = all(a.instance.dataset.PixelData == o.instance.dataset.PixelData for a, o in zip(repeat, outcomes, strict=True))
-    looked = _look(series, paths, plan) if plan.decisions[series.files[0].file.path].job is not None else _Looked()
+    looked = _look(series, paths, plan, known) if plan.decisions[series.files[0].file.path].job is not None else _Looked()
     changed = sum(a.dataset.PixelData != o.instance.dataset.PixelData for a, o in zip(instances_of(series), outcomes, strict=True))
     return Row(
         name, judged[0].verdict, judged[0].reason.value if judged[0].reason else "", looked.before, looked.after, _counts(looked.seen),
-        looked.control, looked.seen, looked.brain, looked.outside if looked.seen else changed, looked.wrong,
+        looked.control, looked.seen, looked.brain, looked.brain_by, looked.outside if looked.seen else changed, looked.wrong,
         "no-op" if unchanged else "CHANGED", same, planned - started, ended - written,
-        int(peak_mib()),
+        int(memory.peak_mib),
     )  # fmt: skip
 
 
@@ -123,11 +130,12 @@ class _Looked:
     seen: Judgement | None = None
     control: str = ""
     brain: int | None = None
+    brain_by: str = ""
     outside: int = 0
     wrong: str = ""
 
 
-def _look(series: SeriesFiles, paths: list[Path], plan: FacePlan) -> _Looked:
+def _look(series: SeriesFiles, paths: list[Path], plan: FacePlan, known: np.ndarray | None) -> _Looked:
     from tasks.deface.geometry import read_geometry
 
     decision = plan.decisions[series.files[0].file.path]
@@ -139,13 +147,17 @@ def _look(series: SeriesFiles, paths: list[Path], plan: FacePlan) -> _Looked:
     points = points_in_head(stack, head)
     hounsfield = before * stack.frames[0].slope + stack.frames[0].intercept
     changed = before != after
-    brain = native_brain(hounsfield, points, view.is_ct)
+    if known is not None:
+        places = {file.file.path: n for n, file in enumerate(series.files)}
+        known = known[[places[frame.path] for frame in view.stack.frames]]
+    brains = dict(independent_brains(hounsfield, view.stack, points, view.is_ct, known))
+    by = ", ".join(f"{whose} {nearest_mm(changed, one, view.stack):.1f}" for whose, one in brains.items())
     fired, shown = controls_seen(view, head)
     tries = wrong_frames() if view.sight is Sight.HEAD and len(decision.views) == 1 else []
     wrong = [is_held_in(frame, series, decision, paths[0].parent / f"wrong-{n}") for n, frame in enumerate(tries)]
     return _Looked(
         face_volume(view, head).relief.rms_mm, seen.relief_mm, seen, f"{fired}/{shown}",
-        int((changed & brain).sum()) if brain.any() else None,
+        max((int((changed & one).sum()) for one in brains.values() if one.any()), default=None), by,
         int((changed & outside_mask(stack, decision.head, points)).sum()), f"{sum(wrong)}/{len(wrong)}",
     )  # fmt: skip
 
@@ -171,14 +183,22 @@ def ranks(rows: list[Row]) -> list[tuple[str, float, int]]:
     return found
 
 
-def phantoms(folder: Path, names: list[str] | None = None) -> Iterator[tuple[str, SeriesFiles]]:
-    """Yield the phantoms as series on disk."""
-    for name, make in PHANTOMS.items():
+def phantoms(folder: Path, names: list[str] | None = None) -> Iterator[tuple[str, SeriesFiles, np.ndarray | None]]:
+    """Yield the phantoms as series on disk, with the brain of those that have one."""
+    for name, scan in HEADS.items():
         if names is None or name in names:
-            yield name, write_series(folder / name, *make(), "CT" if "CT" in name else "MR")
+            scan = {"spacing": FINE, **scan}
+            modality = name[:2]
+            values, to_patient = head(modality, **scan)
+            if "feet first" in name:
+                to_patient = turned("y", 180) @ to_patient
+            yield name, write_series(folder / name, values, to_patient, modality), brain(**scan)
+    for name, make in BODIES.items():
+        if names is None or name in names:
+            yield name, write_series(folder / name, *make(), "CT" if "CT" in name else "MR"), None
 
 
-def real(shared: Path) -> Iterator[tuple[str, SeriesFiles]]:
+def real(shared: Path) -> Iterator[tuple[str, SeriesFiles, None]]:
     """Yield the real heads and the fruit of the shared folder."""
     places = {"head": "data/heads/*/*", "GE CT head": "data/dicom/*dcm_qa_ct/In/GE/*", "fruit": "data/dicom/*dcm_qa_deident/In/*"}
     for label, pattern in places.items():
@@ -188,24 +208,25 @@ def real(shared: Path) -> Iterator[tuple[str, SeriesFiles]]:
         for paths in groups.values():
             if len(paths) >= 8:
                 files = tuple(source_file(path, dcmread(path, stop_before_pixels=True)) for path in paths)
-                yield f"{label} ({len(paths)} slices)", SeriesFiles(files[0].series_instance_uid, files[0].modality, files)
+                yield f"{label} ({len(paths)} slices)", SeriesFiles(files[0].series_instance_uid, files[0].modality, files), None
 
 
 def main(groups: list[str]) -> None:
     """Print the table."""
     shared = os.environ.get("SALLYPORT_SHARED", "")
     print("| what | verdict | reason | relief mm before | after | detections before/after/bone/peeled | on its back ", end="")
-    print("| brain changed | outside mask changed | wrong frames held | second pass | twice the same | CPU s | judge CPU s | MB |")
-    print("|---" * 15 + "|")
+    print("| brain changed | whose, mm to it | outside mask changed | wrong frames held ", end="")
+    print("| second pass | twice the same | CPU s | judge CPU s | MB |")
+    print("|---" * 16 + "|")
     with tempfile.TemporaryDirectory() as folder:
         series = [*(phantoms(Path(folder)) if "phantoms" in groups else ()), *(real(Path(shared)) if "real" in groups and shared else ())]
         rows = []
-        for n, (name, one) in enumerate(series):
-            row = measure(name, one, Path(folder) / f"out {n}")
+        for n, (name, one, known) in enumerate(series):
+            row = measure(name, one, Path(folder) / f"out {n}", known)
             rows.append(row)
             relief = ["" if r is None else f"{r:.2f}" for r in (row.relief_before, row.relief_after)]
-            brain = "" if row.brain_changed is None else row.brain_changed
-            cells = (row.name, row.verdict, row.reason, *relief, row.detected, row.control, brain, row.outside_changed, row.wrong_frames)
+            brains = ("" if row.brain_changed is None else row.brain_changed, row.brain_by)
+            cells = (row.name, row.verdict, row.reason, *relief, row.detected, row.control, *brains, row.outside_changed, row.wrong_frames)
             print(
                 "|",
                 " | ".join(str(c) for c in (*cells, row.second_pass, row.identical)),

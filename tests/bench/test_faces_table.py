@@ -8,8 +8,8 @@ from tests.bench.faces import measure, phantoms
 
 @pytest.mark.bench
 def test_a_head_is_replaced_within_every_limit(tmp_path):
-    ((name, series),) = phantoms(tmp_path, ["MR head"])
-    row = measure(name, series, tmp_path / "out")
+    ((name, series, known),) = phantoms(tmp_path, ["MR head"])
+    row = measure(name, series, tmp_path / "out", known)
     assert (row.verdict, row.reason) == ("defaced", "")
     assert row.relief_after < 1.5 < 3 < row.relief_before
     assert (row.brain_changed, row.outside_changed) == (0, 0)
@@ -26,7 +26,7 @@ def test_a_head_is_replaced_within_every_limit(tmp_path):
 
 @pytest.mark.bench
 def test_a_chest_is_untouched_and_cheap(tmp_path):
-    ((name, series),) = phantoms(tmp_path, ["chest CT"])
+    ((name, series, _),) = phantoms(tmp_path, ["chest CT"])
     row = measure(name, series, tmp_path / "out")
     assert (row.verdict, row.reason, row.second_pass) == ("no face", "", "no-op")
     assert row.plan_s < 1

@@ -14,6 +14,7 @@ from tasks.deface.template import load_template
 
 HU = {"air": -1000, "skin": 40, "fat": -70, "bone": 800, "brain": 36, "white": 28, "fluid": 8, "globe": 20}
 T1 = {"air": 4, "skin": 330, "fat": 620, "bone": 45, "brain": 300, "white": 430, "fluid": 110, "globe": 130}
+T2 = {"air": 4, "skin": 260, "fat": 420, "bone": 40, "brain": 330, "white": 240, "fluid": 800, "globe": 820}
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,29 @@ class Person:
     lips: float = 6.0
     chin: float = 8.0
     cheeks: float = 0.0
+
+
+@dataclass(frozen=True)
+class Skull:
+    """How one brain, and the skull about it, differs from the average: factors of its axes, and millimetres of its parts."""
+
+    wide: float = 1.0
+    long: float = 1.0
+    high: float = 1.0
+    frontal: float = 0.0  # the frontal lobes reach further forward
+    orbital: float = 0.0  # and further down over the orbits
+    temporal: float = 0.0  # the poles of the temporal lobes reach further forward
+
+    def to_average(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return where in the average head lies what this one has at the given points (head frame)."""
+        x, y, z = x / self.wide, (y - 10) / self.long + 10, (z - 10) / self.high + 10
+        y = y + self.frontal * np.exp(-_bump(x, y, z, (0, -80, 6), (44, 40, 34)))
+        y = y + self.temporal * sum(np.exp(-_bump(x, y, z, (side * 42, -36, -32), (24, 30, 18))) for side in (-1, 1))
+        z = z + self.orbital * sum(np.exp(-_bump(x, y, z, (side * 26, -60, -16), (30, 30, 16))) for side in (-1, 1))
+        return x, y, z
+
+
+AVERAGE_SKULL = Skull()
 
 
 def person(seed: int) -> Person:
@@ -46,43 +70,65 @@ def turned(axis: str, degrees: float) -> np.ndarray:
     return matrix
 
 
+@dataclass(frozen=True)
+class Scan:
+    """Where an axial scan lies in the patient's axes (millimetres), and how the head lies in it."""
+
+    spacing: tuple[float, float, float] = (3.0, 2.0, 2.0)
+    pose: np.ndarray | None = None
+    scale: float = 1.0
+    z_range: tuple[float, float] = (-140.0, 100.0)
+    y_range: tuple[float, float] = (-140.0, 125.0)
+    half_width: float = 105.0
+
+    def points(self) -> tuple[np.ndarray, tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+        """Return the affine, and x, y, z of every voxel in the patient's axes and in the head frame."""
+        spans = (self.z_range, self.y_range, (-self.half_width, self.half_width))
+        axes = [np.arange(low, high, step) for (low, high), step in zip(spans, self.spacing, strict=True)]
+        z, y, x = np.meshgrid(*axes, indexing="ij")
+        to_patient = np.diag([*self.spacing[::-1], 1.0])
+        to_patient[:3, 3] = [axes[2][0], axes[1][0], axes[0][0]]
+        pose = np.eye(4) if self.pose is None else self.pose
+        back = np.linalg.inv(pose @ np.diag([self.scale, self.scale, self.scale, 1.0]))
+        points = np.stack([x.ravel(), y.ravel(), z.ravel(), np.ones(x.size)])
+        return to_patient, (x, y, z), tuple((back @ points)[n].reshape(x.shape) for n in range(3))
+
+
+def brain(skull: Skull = AVERAGE_SKULL, **scan: object) -> np.ndarray:
+    """Return where the brain of `head` lies, [slice, row, column], for the same skull and scan."""
+    _, _, points = Scan(**scan).points()  # type: ignore[arg-type]
+    return _on_template("brain", *skull.to_average(*points)) < -1
+
+
 def head(
     modality: str = "CT",
     spacing: tuple[float, float, float] = (3.0, 2.0, 2.0),
-    pose: np.ndarray | None = None,
-    scale: float = 1.0,
     who: Person | None = None,
-    z_range: tuple[float, float] = (-140.0, 100.0),
-    y_range: tuple[float, float] = (-140.0, 125.0),
-    half_width: float = 105.0,
     couch: bool = False,
     mask_mesh: bool = False,
     craniotomy: bool = False,
     noise: float = 1.0,
     seed: int = 7,
+    skull: Skull = AVERAGE_SKULL,
+    t2: bool = False,
+    **scan: object,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return [slice, row, column] values of an axial scan and its affine. Ranges are millimetres in the patient's axes."""
-    spans = (z_range, y_range, (-half_width, half_width))
-    axes = [np.arange(low, high, step) for (low, high), step in zip(spans, spacing, strict=True)]
-    z, y, x = np.meshgrid(*axes, indexing="ij")
-    to_patient = np.diag([spacing[2], spacing[1], spacing[0], 1.0])
-    to_patient[:3, 3] = [axes[2][0], axes[1][0], axes[0][0]]
-    back = np.linalg.inv((np.eye(4) if pose is None else pose) @ np.diag([scale, scale, scale, 1.0]))
-    points = np.stack([x.ravel(), y.ravel(), z.ravel(), np.ones(x.size)])
-    px, py, pz = ((back @ points)[n].reshape(x.shape) for n in range(3))
-    tissue = _tissues(px, py, pz, who or person(0), craniotomy)
+    """Return [slice, row, column] values of an axial scan (see `Scan`) and its affine."""
+    to_patient, (x, y, _), (px, py, pz) = Scan(spacing, **scan).points()  # type: ignore[arg-type]
+    who = who or person(0)
+    tissue = _tissues(px, py, pz, who, craniotomy, skull)
     if mask_mesh:
-        near = _outside(px, py, pz, who or person(0))
+        near = _outside(px, py, pz, who)
         tissue[(near > 2) & (near < 5) & (py < 20) & (tissue == "air")] = "fat"
     if couch:
         tissue[(y > 112) & (y < 118) & (tissue == "air")] = "fat"
-    table = HU if modality == "CT" else T1
+    table = HU if modality == "CT" else T2 if t2 else T1
     values = np.zeros(x.shape)
     for name, value in table.items():
         values[tissue == name] = value
-    if modality != "CT":  # brain, muscle and fat as an average T1 has them; the face stays made up
-        average = _average(px, py, pz)
-        inner = (tissue != "air") & (_outside(px, py, pz, who or person(0)) < -5) & (average > 0) & (tissue != "globe")
+    if modality != "CT" and not t2:  # brain, muscle and fat as an average T1 has them; the face stays made up
+        average = _average(*skull.to_average(px, py, pz))
+        inner = (tissue != "air") & (_outside(px, py, pz, who) < -5) & (average > 0) & (tissue != "globe")
         values[inner] = average[inner] * 1.8
     random = np.random.default_rng(seed).normal(0, 1, x.shape)
     return (values + 10 * noise * random if modality == "CT" else np.abs(values + 7 * noise * random)), to_patient
@@ -139,9 +185,9 @@ def _average(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     return _on_template("head", x, y, z)
 
 
-def _tissues(x: np.ndarray, y: np.ndarray, z: np.ndarray, who: Person, craniotomy: bool) -> np.ndarray:
+def _tissues(x: np.ndarray, y: np.ndarray, z: np.ndarray, who: Person, craniotomy: bool, skull: Skull) -> np.ndarray:
     """Skin by formula; skull as a shell about the average brain, face bones and airway about the landmarks."""
-    skin, brain = _outside(x, y, z, who), _on_template("brain", x, y, z)
+    skin, brain = _outside(x, y, z, who), _on_template("brain", *skull.to_average(x, y, z))
     tissue = np.full(x.shape, "air", dtype="<U5")
     tissue[skin < 0] = "fat"
     tissue[skin < -4] = "skin"

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from pydicom import dcmread, dcmwrite
+from scipy import ndimage
 
 from tasks.deface import deface_series, judge, judge_series, plan_faces
 from tasks.deface.detectors import LIMITS, Detections
@@ -13,7 +14,7 @@ from tasks.deface.relief import RELIEF_LIMIT_MM
 from tasks.model import Reason
 from tasks.policy.faces import FacePolicy
 from tests.phantoms.detectors import silent
-from tests.phantoms.heads import _on_template, head, person
+from tests.phantoms.heads import Skull, brain, head, person, turned
 from tests.phantoms.series import instances_of, write_series
 
 POLICY = FacePolicy()
@@ -50,19 +51,40 @@ def volumes(series, instances, outcomes):
 
 def test_every_object_of_a_head_is_declared_defaced_with_its_method(bare):
     *_, outcomes, _ = bare
-    assert {("defaced", None, True, "sallyport-replace 1")} == {(o.verdict, o.reason, o.face_in_fov, o.method) for o in outcomes}
+    assert {("defaced", None, True, "sallyport-replace 2")} == {(o.verdict, o.reason, o.face_in_fov, o.method) for o in outcomes}
 
 
 def test_the_nose_is_gone_and_the_brain_is_not_touched(bare):
     series, _plan, instances, outcomes, to_patient = bare
     before, after = volumes(series, instances, outcomes)
+    assert (before != after)[brain(spacing=(4.0, 2.5, 2.5))].sum() == 0
     z, y, x = np.meshgrid(*(np.arange(n) for n in before.shape), indexing="ij")
     patient = to_patient @ np.stack([x.ravel(), y.ravel(), z.ravel(), np.ones(x.size)])
     px, py, pz = (patient[n].reshape(x.shape) for n in range(3))
-    brain = _on_template("brain", px, py, pz) < -1
-    assert (before != after)[brain].sum() == 0
     nose = (np.abs(px) < 4) & (np.abs(py + 102) < 4) & (np.abs(pz + 66) < 4)
     assert np.median(before[nose]) > 100 > 60 > np.median(after[nose])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("modality", "skull", "scan"),
+    [
+        ("MR", Skull(frontal=9, orbital=9, temporal=9), {}),
+        ("CT", Skull(frontal=9, orbital=9, temporal=9), {}),
+        ("MR", Skull(frontal=6, orbital=6, temporal=6), {"scale": 0.8}),
+        ("MR", Skull(wide=0.94, long=1.07), {"pose": turned("z", 30), "y_range": (-150, 130), "half_width": 130}),
+    ],
+    ids=["MR", "CT", "child", "turned"],
+)
+def test_a_brain_that_is_not_the_average_one_is_not_touched_and_has_a_margin(tmp_path, modality, skull, scan):
+    spacing = (4.0, 2.5, 2.5)
+    series = write_series(tmp_path, *head(modality, spacing, skull=skull, **scan), modality)
+    instances = instances_of(series)
+    outcomes = deface_series(instances, plan_faces([series], POLICY), POLICY)
+    before, after = volumes(series, instances, outcomes)
+    apart = ndimage.distance_transform_edt(~brain(skull, spacing=spacing, **scan), sampling=spacing)
+    assert {"defaced"} == {outcome.verdict for outcome in outcomes}
+    assert apart[before != after].min() > 3.0
 
 
 def test_nothing_outside_the_region_changes(bare):
@@ -167,7 +189,7 @@ def test_pixels_that_cannot_be_overwritten_hold_the_whole_series(bare):
 def test_remove_leaves_air_where_the_face_was_and_the_same_voxels_elsewhere(bare):
     series, plan, instances, outcomes, to_patient = bare
     removed = deface_series(instances, plan, FacePolicy(action="remove"))
-    assert {("defaced", "sallyport-remove 1")} == {(o.verdict, o.method) for o in removed}
+    assert {("defaced", "sallyport-remove 2")} == {(o.verdict, o.method) for o in removed}
     before, after = volumes(series, instances, removed)
     _, replaced = volumes(series, instances, outcomes)
     changed = before != after
@@ -178,15 +200,14 @@ def test_remove_leaves_air_where_the_face_was_and_the_same_voxels_elsewhere(bare
 
 
 def test_brain_leaves_the_brain_and_air_around_it_and_nothing_of_a_face(bare, tmp_path):
-    series, _plan, instances, _outcomes, to_patient = bare
+    series, _plan, instances, _outcomes, _to_patient = bare
     policy = FacePolicy(action="brain")
     plan = plan_faces([series], policy)
     left = deface_series(instances, plan, policy)
-    assert {("defaced", None, "sallyport-brain 1")} == {(o.verdict, o.reason, o.method) for o in left}
+    assert {("defaced", None, "sallyport-brain 2")} == {(o.verdict, o.reason, o.method) for o in left}
     before, after = volumes(series, instances, left)
-    z, y, x = np.meshgrid(*(np.arange(n) for n in before.shape), indexing="ij")
-    patient = to_patient @ np.stack([x.ravel(), y.ravel(), z.ravel(), np.ones(x.size)])
-    depth = _on_template("brain", *patient[:3]).reshape(before.shape)  # millimetres outside the brain
+    spacing = (4.0, 2.5, 2.5)
+    depth = ndimage.distance_transform_edt(~brain(spacing=spacing), sampling=spacing)  # millimetres outside the brain
     assert (before != after)[depth < 4].sum() == 0
     assert np.percentile(after[(depth > 24) & (before > 100)], 99) < 60
     assert {("defaced", None)} == {(o.verdict, o.reason) for o in judge_series(written(left, tmp_path / "out"), left, plan, policy)}
