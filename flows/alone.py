@@ -20,7 +20,7 @@ Process = Callable[[StudyRef, Job], Receipt]
 
 def process_alone(process: Process, ref: StudyRef, job: Job, memory_limit_bytes: int) -> Receipt | None:
     """Return the study's receipt, or None when its process died, hung, or needed more memory than a worker has."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(target=_run, args=(theirs, process, ref, job, memory_limit_bytes), daemon=True)
     child.start()

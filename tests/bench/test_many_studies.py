@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -38,16 +37,10 @@ class Measured:
         return json.loads(self.out)
 
 
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _measure(*arguments: str) -> Measured:
-    began, cpu = time.monotonic(), _cpu()
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def _measure(scratch: Path, *arguments: str) -> Measured:
+    began, cost = time.monotonic(), scratch / "cpu-seconds"
+    command = [sys.executable, "-m", "tests.bench.family", str(cost), sys.executable, "-m", *arguments]
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peak: dict[str, int] = {}
     done = threading.Event()
 
@@ -55,15 +48,15 @@ def _measure(*arguments: str) -> Measured:
         root = psutil.Process(process.pid)
         while not done.wait(0.5):
             try:
-                family = [root, *root.children(recursive=True)]
+                family = root.children(recursive=True)
             except psutil.Error:
                 return
             for member in family:
                 try:
                     line, size = " ".join(member.cmdline()), member.memory_info().rss >> 20
+                    kind = "run" if member.ppid() == process.pid else "worker" if "multiprocessing.forkserver" in line else "other"
                 except psutil.Error:
                     continue
-                kind = "run" if member.pid == process.pid else "worker" if "multiprocessing.spawn" in line else "other"
                 peak[kind] = max(peak.get(kind, 0), size)
 
     watcher = threading.Thread(target=watch)
@@ -72,7 +65,7 @@ def _measure(*arguments: str) -> Measured:
     done.set()
     watcher.join()
     assert process.returncode == 0, (out[-2000:], err)
-    return Measured(out, _cpu() - cpu, time.monotonic() - began, peak)
+    return Measured(out, float(cost.read_text()), time.monotonic() - began, peak)
 
 
 def _spec(folder: Path, server: Orthanc, name: str) -> Path:
@@ -91,14 +84,14 @@ def _spec(folder: Path, server: Orthanc, name: str) -> Path:
 
 def _first_and_second(folder: Path, server: Orthanc, count: int, name: str) -> tuple[Measured, Measured]:
     spec = _spec(folder, server, name)
-    first = _measure("flows", "release", str(spec), "--json")
+    first = _measure(folder, "flows", "release", str(spec), "--json")
     assert (first.data["studies"], first.data["pulled"]) == (count, count)
     assert first.data["objects_by_status"] == {"released": count * INSTANCES}
     (release,) = (folder / name / "public" / "releases").iterdir()
     uids = pq.read_table(release / "manifests" / "instance.parquet")["SOPInstanceUID"].to_pylist()
     assert len(set(uids)) == len(uids) == count * INSTANCES
     assert pq.read_table(release / "manifests" / "study.parquet").num_rows == count
-    second = _measure("flows", "release", str(spec), "--json")
+    second = _measure(folder, "flows", "release", str(spec), "--json")
     assert (second.data["studies"], second.data["pulled"], second.data["changed"]) == (count, 0, False)
     for what, run in (("first", first), ("second", second)):
         print(f"\n{count} studies, {what} run: {run.cpu_seconds:.1f} CPU s, {run.wall_seconds:.0f} s wall, peak MiB {run.peak_mib}")
@@ -123,7 +116,7 @@ def test_two_thousand_studies(tmp_path: Path) -> None:
         few, _ = _first_and_second(tmp_path, server, count // 10, "few")
         server.store(small_files(range(count // 10, count)))
         many, again = _first_and_second(tmp_path, server, count, "many")
-        plain = _measure("tests.flows.plain", str(_spec(tmp_path, server, "plain")))
+        plain = _measure(tmp_path, "tests.flows.plain", str(_spec(tmp_path, server, "plain")))
     overhead = 1 - plain.cpu_seconds / many.cpu_seconds
     print(f"without orchestration: {plain.cpu_seconds:.1f} CPU s; orchestration is {overhead:.1%} of a run")
     assert again.cpu_seconds < 0.1 * many.cpu_seconds

@@ -126,7 +126,8 @@ def hospital(tmp_path: Path) -> Iterator[Hospital]:
 
 def kill_a_worker(hospital: Hospital) -> None:
     family = psutil.Process(hospital.server.process.pid).children(recursive=True)
-    workers = [p for p in family if "multiprocessing.spawn" in " ".join(p.cmdline())]
+    forked = [p for p in family if "multiprocessing.forkserver" in " ".join(p.cmdline())]
+    workers = [p for p in forked if p.ppid() in {parent.pid for parent in forked}]  # the one whom they were forked from stays
     assert workers
     workers[-1].send_signal(signal.SIGKILL)
 
