@@ -20,7 +20,7 @@ from tasks.deface.geometry import Stack
 
 VARIABLE = "SALLYPORT_BENCH_BRAIN"
 BONE_HU = 180.0
-CORE_MM = 50.0
+CORE_MM, NARROW_MM = 50.0, 8.0
 
 
 def independent_brains(
@@ -34,7 +34,7 @@ def independent_brains(
     if found is not None:
         yield "network", found
     if is_ct:
-        yield "bone", inside_bone(values, points)
+        yield "bone", inside_bone(values, points, float(np.linalg.norm(stack.frames[0].to_patient[:3, 0])))
 
 
 def nearest_mm(changed: np.ndarray, brain: np.ndarray, stack: Stack) -> float:
@@ -62,11 +62,15 @@ def _network(values: np.ndarray, stack: Stack, is_ct: bool) -> np.ndarray | None
     return np.asarray(np.load(io.BytesIO(done.stdout), allow_pickle=False), dtype=bool)
 
 
-def inside_bone(values: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return soft tissue inside closed bone that is broadly connected to the middle of the head; the orbits are cut off by that."""
+def inside_bone(values: np.ndarray, points: np.ndarray, pixel_mm: float) -> np.ndarray:
+    """Return soft tissue inside closed bone that is broadly connected to the middle of the head.
+
+    Under its roof an orbit is closed too, and its muscles touch the frontal lobe from slice to slice: what is narrower is cut off.
+    """
+    radius = max(3, round(NARROW_MM / 2 / pixel_mm))
     bone = np.pad(values > BONE_HU, ((0, 0), (6, 6), (6, 6)))
     inside = np.stack([ndimage.binary_fill_holes(ndimage.binary_closing(level, iterations=5)) & ~level for level in bone])
-    inside = ndimage.binary_opening(inside[:, 6:-6, 6:-6] & (values > 0) & (values < 80), np.ones((1, 3, 3)), iterations=3)
+    inside = ndimage.binary_opening(inside[:, 6:-6, 6:-6] & (values > 0) & (values < 80), np.ones((1, 3, 3)), iterations=radius)
     labels, _ = ndimage.label(inside)
     near = (np.linalg.norm(points - np.array([[0], [-2], [10]]), axis=0) < CORE_MM).reshape(values.shape)
     common = np.bincount(labels[near & inside]) if (near & inside).any() else np.zeros(1)
