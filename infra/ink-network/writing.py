@@ -100,8 +100,8 @@ def _line_of_ink(rng: np.random.Generator) -> Real | None:
     elif chance < 0.36:
         ink = _stroked(rng, _latin(rng))
     else:
-        size = round(np.exp(rng.uniform(np.log(8), np.log(52))))
-        script = "latin" if chance < 0.68 else "han" if chance < 0.77 else "arabic" if chance < 0.92 else "cyrillic"
+        size = round(np.exp(rng.uniform(np.log(8), np.log(60))))
+        script = "latin" if chance < 0.62 else "han" if chance < 0.71 else "arabic" if chance < 0.87 else "cyrillic"
         script = "hangul" if script == "han" and rng.random() < 0.25 else script
         text = {
             "latin": lambda: _latin(rng),
@@ -191,10 +191,36 @@ def _cut(rng: np.random.Generator, values: Values) -> Values:
     return (cut[::-1] if rng.random() < 0.5 else cut).copy()
 
 
+def _in_eight_bits(rng: np.random.Generator, values: Values) -> Values:
+    """Return what a window of some width shows of a picture."""
+    low, high = np.percentile(values, (rng.uniform(0, 3), rng.uniform(97, 100)))
+    return np.clip((values - low) * (rng.uniform(120, 255) / max(high - low, 1)) + rng.uniform(0, 20), 0, 255).astype(np.int32)
+
+
+def _with_an_edge(rng: np.random.Generator, values: Values, limits: tuple[int, int]) -> Values:
+    """Return the picture with an even part beside it, as collimators, masks and side bars leave: text runs over such edges too."""
+    turn, offset = float(rng.choice([0, 90, 180, 270, rng.uniform(0, 360)])), float(rng.uniform(-0.4, 0.4)) * SIZE
+    y, x = np.mgrid[:SIZE, :SIZE] - SIZE / 2
+    beyond = x * np.cos(np.deg2rad(turn)) + y * np.sin(np.deg2rad(turn)) > offset
+    level = float(rng.choice([limits[0], limits[0], limits[1], values.min(), rng.uniform(*limits)]))
+    return np.where(beyond, np.int32(level), values)
+
+
+def _compressed(rng: np.random.Generator, values: Values) -> Values:
+    """Return 8-bit values as they come out of JPEG; its blocks begin anywhere."""
+    quality = int(rng.choice([60, 75, 85, 90, 92, 95, 98]))
+    top, left = (int(v) for v in rng.integers(0, 8, 2))
+    padded = np.pad(np.clip(values, 0, 255).astype(np.uint8), ((top, 0), (left, 0)), mode="edge")
+    _, stream = cv2.imencode(".jpg", padded, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(stream, 0)[top:, left:].astype(np.int32)
+
+
 def example(rng: np.random.Generator, grounds: list[tuple[Values, int]]) -> Example:
     """Return one picture: a ground, perhaps drawings that are no text, and in four of five pictures up to eight lines of text."""
     values, bits = grounds[int(rng.integers(len(grounds)))]
     values = _cut(rng, values)
+    if bits > 8 and rng.random() < 0.25:
+        values, bits = _in_eight_bits(rng, values), 8
     if bits == 16:
         limits = int(values.min()), int(values.max() * 1.5 + 10)
     else:
@@ -203,6 +229,8 @@ def example(rng: np.random.Generator, grounds: list[tuple[Values, int]]) -> Exam
         values = np.clip(np.round(values * rng.uniform(0.4, 1.4) + rng.uniform(-20, 40) * (values > 0)), 0, 255).astype(np.int32)
     if bits > 8 and rng.random() < 0.12:  # cut off within the noise of its darkest part, as air in CT often is
         values = np.clip(values - int(np.quantile(values, rng.uniform(0.03, 0.45))), 0, None)
+    if rng.random() < 0.2:
+        values = _with_an_edge(rng, values, limits)
     low, high = np.percentile(values, (1, 99))
     span = max(high - low, 8.0)
     if bits == 8 and rng.random() < 0.5:
@@ -212,7 +240,7 @@ def example(rng: np.random.Generator, grounds: list[tuple[Values, int]]) -> Exam
             level = rng.choice([limits[1], values.max(), np.median(values) + rng.normal() * span * 0.5])
             values = draw_no_text(rng, values, int(np.clip(level, *limits)))
     ink, line, unsure = np.zeros((3, SIZE, SIZE), np.float32)
-    lossy = bits == 8 and rng.random() < 0.35
+    lossy = bits == 8 and rng.random() < 0.45
     for _ in range(0 if rng.random() < 0.18 else int(rng.choice([2, 3, 4, 5, 6, 8]))):
         placed = _placed(rng)
         if placed is None:
@@ -229,9 +257,7 @@ def example(rng: np.random.Generator, grounds: list[tuple[Values, int]]) -> Exam
         if is_faint:
             unsure = np.maximum(unsure, near.astype(np.float32))
     if lossy:
-        quality = int(rng.choice([60, 75, 85, 90, 92, 95, 98]))
-        _, stream = cv2.imencode(".jpg", np.clip(values, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])
-        values = cv2.imdecode(stream, 0).astype(np.int32)
+        values = _compressed(rng, values)
     elif rng.random() < 0.25:
         values = int(values.max()) + int(values.min()) - values
     return Example(values, ink, line, unsure, lossy)
@@ -244,7 +270,9 @@ def _write(
     where = inside > 0
     level = float(np.median(values[where]))
     sign = 1 if rng.random() < 0.62 else -1
-    contrast = float(np.exp(rng.uniform(np.log(0.025), np.log(0.15) if rng.random() < 0.6 else 0)))
+    chance = rng.random()
+    faintest, clearest = (0.025, 0.045) if chance < 0.3 else (0.025, 0.15) if chance < 0.6 else (0.06, 1.0)
+    contrast = float(np.exp(rng.uniform(np.log(faintest), np.log(clearest))))
     value = float(np.round(np.clip(level + sign * contrast * span, *limits)))
     if rng.random() < 0.12:
         value = float(rng.choice(limits))
