@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def mask_of(boxes: Sequence[TextBox], layout: PixelLayout, margin: float = _MARG
     By no more than the box's slack there, and by that at most on all sides. With a margin of 0 the boxes are taken as they are.
     """
     mask = np.zeros((layout.rows, layout.columns), bool)
-    for box in boxes:
+    for box in (replace(whole, corners=part) for whole in boxes for part in whole.parts or (whole.corners,)):
         along, across, length, height = axes_of(box)
         more = min(margin, box.slack)
         ends = more + (min(0.35 * height, box.slack) if margin else 0.0)

@@ -30,6 +30,7 @@ class TextBox:
     text_score: float = 0.0
     rule: str = "P1.ocr"
     slack: float = 5.0  # pixels by which its ink may reach beyond its ends: least where its ends are those of its ink
+    parts: tuple[Points, ...] = ()  # rectangles on its axes that hold all of its ink, where that is not the box itself
 
     @property
     def bounds(self) -> tuple[int, int, int, int]:

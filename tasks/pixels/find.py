@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tasks.pixels.boxes import Points, TextBox, crop, detect
-from tasks.pixels.contrast import stands_out
+from tasks.pixels.contrast import distinctness, stands_out
 from tasks.pixels.decode import Frame
 from tasks.pixels.engine import Reading, TextEngine
 from tasks.pixels.ink import ink_mask
 from tasks.pixels.layout import PixelLayout
 from tasks.pixels.lengthen import fitted, lengthened
 from tasks.pixels.network import ink_maps
+from tasks.pixels.pieces import in_parts, left_of, pieces_beside, to_readers_ends, with_strokes
 from tasks.pixels.regions import lines_of
 from tasks.pixels.signs import Real, grey_of
 from tasks.pixels.views import Image8, lift, see
@@ -33,14 +34,18 @@ _FAINT, _FLAT = 0.1, 0.8  # probability below which a pixel is ground; share of 
 _LEADING, _ABOVE = 0.15, 8.0  # share of one value among the ink, and how many times as often as the values next to it (anatomy: 5)
 _LEADERS = 3  # values of one box that are asked
 _COMMON = 0.05  # of the frame outside a box: a value this frequent is not its ink's
-_LIKELY = 0.84  # of a line that both detectors see and nobody reads: of anatomy both may be fairly sure
+_LIKELY = 0.84  # of a line that both detectors see and nobody reads well: of anatomy both may be fairly sure
+_ANYTHING = 2  # characters read, well or badly, of such a line: of bones the reader makes nothing
 _HIGH = 0.1  # of the frame's short side
-_FAIRLY_SURE, _SURE, _SURER = 0.87, 0.9, 0.94  # of a line whose strokes have no exact value, or none but that of its ground
+# Probability of a line whose strokes have no exact value, or none but that of its ground.
+_UNSURE, _FAIR, _ALMOST_SURE, _FAIRLY_SURE, _SURE, _SURER, _CERTAIN = 0.8, 0.84, 0.86, 0.89, 0.9, 0.94, 0.95
+# Deviations of its ground's grain by which a line stands out: no less, more than folds and compression, more than any anatomy.
+_AT_ALL, _ABOVE_FOLDS, _CLEAR, _VERY_CLEAR = 0.6, 2.4, 4.0, 7.0
 _SHORT_SIDE = 736  # to which small frames are enlarged for the reader's detector
 
 
 class _Line(NamedTuple):
-    """A line of the ink network: what it is sure of, the same to its ends, and whether it proves itself.
+    """A line of the ink network: what it is sure of, the same with all that belongs to it, and whether it proves itself.
 
     By ink of one exact value, which anatomy never has, or by a long line of which the network is sure.
     """
@@ -48,6 +53,8 @@ class _Line(NamedTuple):
     box: TextBox
     whole: TextBox
     is_proven: bool
+    is_likely: bool = False  # both detectors see it: proven when the reader makes anything of it,
+    is_clear: bool = False  # or when it stands out
 
 
 def find_text(
@@ -70,8 +77,9 @@ def find_text(
     lifted = lift(frame, plain)
     seen = detect(lifted, engine, _SHORT_SIDE) if by_both else []
     lines = _drawn_lines(frame, plain, layout, lossy, doubt)
-    lines = [line._replace(is_proven=line.is_proven or (line.box.score >= _LIKELY and _is_seen(line.box, seen))) for line in lines]
+    lines = [line._replace(is_likely=line.box.score >= _LIKELY and _is_seen(line.box, seen)) for line in lines]
     found = _proven(lines, lifted, engine, doubt)
+    found += to_readers_ends(found, seen)
     others = [(corners, score) for corners, score in seen if not _is_known(corners, found)]
     return [*found, *_believed(lifted, others, engine, doubt)]
 
@@ -89,19 +97,27 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
     found = []
     for grey in greys:
         maps = ink_maps(values, grey, drawn)
-        for box in lines_of(maps, doubt):
+        waiting = lines_of(maps, doubt)
+        while waiting:
+            box = waiting.pop()
             inked = [] if drawn is None else _values_of(box, values, maps.ink)
             value = next((v for v in inked if _elsewhere(values == v, box) <= _COMMON), None)
             if value is not None:
                 whole = fitted(box, values == value)
-                proven = max(box.sides) >= 2 * min(box.sides) or (_is_clear(whole) and stands_out(box, grey, maps.ink))
-                found.append(_Line(whole, whole if whole.slack < box.slack else lengthened(whole, maps.line), proven))
+                waiting += left_of(box, whole, maps)
+                proven = _has_length(box, grey, maps.ink) or (_is_clear(whole) and stands_out(box, grey, maps.ink))
+                is_tight = whole.slack < box.slack
+                longer = whole if is_tight else lengthened(whole, maps.line)
+                longer = in_parts(longer, maps, values == value if is_tight else None)
+                found.append(_Line(whole, with_strokes(longer, maps), proven))
                 continue
             is_noisy = bool(inked) and not _is_flat(box, values == inked[0], maps.ink)
-            is_sure = _is_clear(box) and doubt <= 1 and not is_noisy
-            may_be = box.score >= _SURER if is_noisy else min(box.sides) <= _HIGH * min(grey.shape)  # a row of small pictures is higher
-            proven = is_sure or (may_be and _is_fairly_clear(box) and stands_out(box, grey, maps.ink))
-            found.append(_Line(box, lengthened(box, maps.line), proven))
+            is_sure = _is_clear(box) and doubt <= 1 and not is_noisy and _is_there(box, grey, maps.ink)
+            is_low = min(box.sides) <= _HIGH * min(grey.shape) or box.score >= _CERTAIN  # a row of ribs or small pictures is higher
+            proven = is_low and (is_sure or _is_distinct(box, grey, maps.ink, box.score >= _SURER or not is_noisy))
+            longer = in_parts(lengthened(box, maps.line), maps, None)
+            is_clear = is_low and box.score >= _ALMOST_SURE and distinctness(box, grey, maps.ink) >= _ABOVE_FOLDS
+            found.append(_Line(box, with_strokes(longer, maps), proven, is_clear=is_clear))
     return found
 
 
@@ -148,9 +164,26 @@ def _is_clear(box: TextBox) -> bool:
     return box.score >= _SURE and max(box.sides) >= max(2.5 * min(box.sides), 30.0)
 
 
-def _is_fairly_clear(box: TextBox) -> bool:
-    """Tell whether the network is fairly sure of a line that is longer still."""
-    return box.score >= _FAIRLY_SURE and max(box.sides) >= max(3.8 * min(box.sides), 30.0)
+def _is_there(box: TextBox, grey: Real, ink: Real) -> bool:
+    """Tell whether strokes differ from their ground at all, or the network is so sure that they need not."""
+    return box.score >= _CERTAIN or distinctness(box, grey, ink) >= _AT_ALL
+
+
+def _has_length(box: TextBox, grey: Real, ink: Real) -> bool:
+    """Tell whether a line of one exact value is longer than it is high: a good deal where the network is not sure of it."""
+    ratio = max(box.sides) / max(min(box.sides), 1.0)
+    return ratio >= 2 and (box.score >= _FAIR or (box.score >= _UNSURE and ratio >= 4 and distinctness(box, grey, ink) >= _CLEAR))
+
+
+def _is_distinct(box: TextBox, grey: Real, ink: Real, may_be_long: bool) -> bool:
+    """Tell whether the network is fairly sure of a line that is very clear, or clear and longer still."""
+    length, ratio = max(box.sides), max(box.sides) / max(min(box.sides), 1.0)
+    is_long = may_be_long and box.score >= _FAIRLY_SURE and ratio >= 3.8 and length >= 30
+    is_short = box.score >= _FAIRLY_SURE and ratio >= 2.2 and length >= 25
+    if not (is_long or is_short) or not stands_out(box, grey, ink):
+        return False
+    clear = distinctness(box, grey, ink)
+    return (is_long and clear >= _ABOVE_FOLDS) or (is_short and clear >= _VERY_CLEAR)
 
 
 def _is_seen(box: TextBox, seen: list[tuple[Points, float]]) -> bool:
@@ -178,18 +211,31 @@ def _is_known(corners: Points, found: list[TextBox]) -> bool:
 
 
 def _proven(lines: list[_Line], lifted: Image8, engine: TextEngine, doubt: float) -> list[TextBox]:
-    """Return the lines that are proven to be text, or that read as text, with what they read as; the surest of many are read."""
+    """Return the lines that are proven to be text, or that read as text, with what they read as; the surest of many are read.
+
+    Pieces beside such a line are returned too.
+    """
     wanted = sorted(range(len(lines)), key=lambda i: -lines[i].box.score * max(lines[i].box.sides))[:_READ]
     readings = dict(zip(wanted, _read_twice([crop(lifted[..., 0], lines[i].box.corners) for i in wanted], engine), strict=True))
     poor = [i for i in wanted if not lines[i].is_proven and _evidence(readings[i]) / doubt < _EVIDENCE_LINE]
     for i, other in zip(poor, _read_twice([crop(lifted[..., 1], lines[i].box.corners) for i in poor], engine), strict=True):
         readings[i] = max(readings[i], other, key=_evidence)
+    texts = [i for i, line in enumerate(lines) if line.is_proven or _is_text(line, readings.get(i), doubt)]
+    others = [i for i in range(len(lines)) if i not in texts]
+    texts += [others[n] for n in pieces_beside([lines[i].whole for i in texts], [lines[i].box for i in others])]
     found = []
-    for i, line in enumerate(lines):
+    for i in texts:
         reading = readings.get(i, Reading("", 0.0))
-        if line.is_proven or _evidence(reading) / doubt >= _EVIDENCE_LINE:
-            found.append(replace(line.whole, text=reading.text, text_score=reading.score))
+        found.append(replace(lines[i].whole, text=reading.text, text_score=reading.score))
     return found
+
+
+def _is_text(line: _Line, reading: Reading | None, doubt: float) -> bool:
+    """Tell whether what was read of a line proves it; a likely line that nobody has read counts as text."""
+    if reading is None:
+        return line.is_likely
+    is_read = len(reading.text.replace(" ", "")) >= _ANYTHING
+    return _evidence(reading) / doubt >= _EVIDENCE_LINE or (line.is_likely and (is_read or line.is_clear))
 
 
 def _believed(lifted: Image8, candidates: list[tuple[Points, float]], engine: TextEngine, doubt: float) -> list[TextBox]:

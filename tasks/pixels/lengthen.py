@@ -25,6 +25,7 @@ _LEAST_HEIGHT = 6.0  # pixels
 _ASIDE_STEP = 0.12  # line heights by which a line may turn aside, once or twice in a step
 _STRAIGHT = 4.0  # line heights from which a piece tells the direction of its line
 _FALLING = 0.15  # probability of a line to which the map falls behind its last letter
+_LETTER = 1.0  # line heights
 _SKIRT = 2  # samples more over which it falls off
 _FRINGE = 1.0  # pixels of half-covered ink around full ink
 
@@ -63,6 +64,7 @@ def _followed_map(box: TextBox, line: Real, direction: float) -> tuple[float, fl
     seen = np.where(is_inside, line[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)], 0)
     falling = seen[:, np.abs(offsets) <= height / 2].mean(axis=1) < _FALLING
     own = int(falling.argmax()) if falling.any() else 0  # samples of a last letter that the network is less sure of
+    own = min(own, int(_LETTER * height / 2))  # what goes on for longer is another line, running across
     reached, aside, shift, empty = length / 2 + 2.0 * own, 0.0, 0.0, 0
     for first in range(own + _SKIRT, len(places) - step + 1, step):
         here, inside = seen[first : first + step].mean(axis=0), is_inside[first : first + step].mean(axis=0)

@@ -21,6 +21,7 @@ _LEAST_INK, _LEAST_LINE = 6, 12  # pixels of the maps: three letters of the smal
 _FILLED = 0.7  # of its rectangle: a component that fills less is cut in two
 _SMALL = 8.0  # pixels of the maps: shorter parts are not cut
 _GAP, _ASIDE, _TALLER = 2.0, 0.6, 2.2  # line heights: between two pieces of a line, off its middle, and how high a piece may be
+_DIRECTED, _PARALLEL = 2.5, 0.97  # heights from which a piece has a direction of its own; cosine of fourteen degrees
 _GROWN = 0.3  # line heights by which a piece may make its line higher
 _WITHIN = 0.5  # probability of a line where ink counts towards its extent
 _CERTAIN = 0.85  # probability of a line with or without clear ink
@@ -164,6 +165,9 @@ def _joined(line: TextBox, piece: TextBox) -> TextBox | None:
     along, across, length, height = axes_of(line)
     if length < 1.5 * height or height < 1:
         return None
+    direction, _, its_length, its_height = axes_of(piece)
+    if its_length >= _DIRECTED * its_height and abs(float(along @ direction)) < _PARALLEL:
+        return None  # a line of its own, that runs elsewhere
     axes, middle = np.stack([along, across]), line.corners.mean(axis=0)
     own, other = (line.corners - middle) @ axes.T, (piece.corners - middle) @ axes.T
     (left, top), (right, bottom) = other.min(axis=0), other.max(axis=0)
