@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import secrets
 import shutil
 import socket
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,11 +23,12 @@ from flows.checkup_results import Doubt, Finding, Trouble
 from flows.local_server import LEASES_ON_DISK
 from tasks.archive_spec import DicomwebArchive, DimseArchive, FolderArchive
 from tasks.errors import ReleaseError
-from tasks.publish.store import AlreadyExistsError, Store, open_store
+from tasks.publish.store import PROBES, AlreadyExistsError, Store, open_store
 from tasks.spec import Spec
 
 GIB = 1 << 30
 _FREE_GIB = 20
+_PROBE = "vault/probe-"
 _CLOCK_SECONDS = 60
 _CERTIFICATE_DAYS = 30
 
@@ -120,19 +121,26 @@ def _stores(spec: Spec) -> str:
 
 
 def _probe(private: Store) -> None:
-    key = f"vault/probe-{os.getpid()}-{time.time_ns()}"
     try:
-        private.put(key, b"first", if_absent=True)
-        try:
-            private.put(key, b"second", if_absent=True)
-        except AlreadyExistsError:
-            return
-        raise Trouble("the private store overwrites with put-if-absent", "use a store that honours If-None-Match")
+        for stale in list(private.keys(_PROBE)):  # of a check that was killed
+            private.delete(stale)
+        # Another check at the same moment takes our probe away: it is asked again.
+        if not any(_refuses_second(private, f"{_PROBE}{secrets.token_hex(8)}") for _ in range(PROBES)):
+            raise Trouble("the private store overwrites with put-if-absent", "use a store that honours If-None-Match")
     except OSError as error:
         raise Trouble(f"the private side cannot be written ({type(error).__name__})", "check the folder and its permissions") from None
+
+
+def _refuses_second(private: Store, key: str) -> bool:
+    try:
+        private.put(key, b"first", if_absent=True)
+        private.put(key, b"second", if_absent=True)
+    except AlreadyExistsError:
+        return True
     finally:
         with suppress(Exception):
             private.delete(key)
+    return False
 
 
 def _check_folder(store: Store, name: str) -> None:

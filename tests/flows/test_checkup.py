@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from flows.checkup import CHECKS, examine
+from tasks.publish.folder_store import FolderStore
+from tasks.publish.store import open_store
 from tasks.spec import Spec, read_spec
 from tests.flows.sallyport import sallyport
 
@@ -51,6 +53,17 @@ def test_what_is_missing_is_named(spec: Spec, change: dict[str, object], check: 
     found = {finding.check: finding for finding in examine(broken)}
     assert found[check].level == "failure"
     assert found[check].remedy
+
+
+def test_a_store_that_overwrites_is_a_failure_and_a_killed_check_leaves_nothing(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    private, put = open_store(spec.private), FolderStore.put
+    private.put("vault/probe-0123", b"first")
+    assert levels(spec)["stores"] != "failure"
+    assert list(private.keys("vault/probe-")) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderStore, "put", lambda self, key, data, **_: put(self, key, data))
+        assert levels(spec)["stores"] == "failure"
+    assert list(private.keys("vault/probe-")) == []
 
 
 def test_sides_inside_each_other_are_a_failure(spec: Spec) -> None:
