@@ -112,7 +112,7 @@ def _searches(upright: Volume, valid: Mask, body: Body, is_ct: bool) -> Iterator
     yield False, search
     if is_cut_at_top(body, valid):
         yield False, partial(search, missing_mm=MISSING_MM, promising=PROMISING)
-    yield True, partial(search, QUARTER_TURNS, promising=PROMISING_TURNED)
+    yield True, partial(search, QUARTER_TURNS, promising=PROMISING_TURNED, is_rare=True)
     yield True, lambda: _find_upside_down(upright, valid, body, is_ct)
 
 
@@ -124,7 +124,6 @@ def _find_upside_down(upright: Volume, valid: Mask, body: Body, is_ct: bool) -> 
     turned_over[:3, 3] = (_UPSIDE_DOWN @ last)[:3]
     turned_over[1, 3] = upright.to_patient[1, 3]
     over = Volume(np.ascontiguousarray(upright.values[::-1, :, ::-1]), turned_over)
-    found = find_pose(
-        over, valid[::-1, :, ::-1].copy(), Body(over, body.mask[::-1, :, ::-1].copy(), body.threshold), is_ct, promising=PROMISING_TURNED
-    )
+    body_over = Body(over, body.mask[::-1, :, ::-1].copy(), body.threshold)
+    found = find_pose(over, valid[::-1, :, ::-1].copy(), body_over, is_ct, promising=PROMISING_TURNED, is_rare=True)
     return None if found is None else Pose(_UPSIDE_DOWN @ found.to_patient, found.information)

@@ -46,8 +46,11 @@ def find_pose(
     yaws: Sequence[float] = (0.0,),
     missing_mm: Sequence[float] = (0.0,),
     promising: float = 0.0,
+    is_rare: bool = False,
 ) -> Pose | None:
     """Register the average head to an upright volume of about 4 mm whose field of view may lack `missing_mm` above.
+
+    A rare position is searched for from fewer starts.
 
     None when nothing converged, or when no start came to `promising` (mutual information, negative) at COARSE_MM.
     """
@@ -62,7 +65,7 @@ def find_pose(
     around = _around(template.head)
     fixed_mask = _image(around.astype(np.uint8), template.head)
     fixed_coarse, fixed_mask_coarse = sitk.BinShrink(fixed, [3, 3, 3]), sitk.Shrink(fixed_mask, [3, 3, 3])
-    starts = [start for missing in missing_mm for start in _starts(body, yaws, missing)]
+    starts = [start for missing in missing_mm for start in _starts(body, yaws, missing, is_rare)]
     coarse = [_run(fixed_coarse, fixed_mask_coarse, moving_coarse, mask_coarse, s, iterations=40, step=8.0, share=0.5) for s in starts]
     rivals = _rivals([found for found in coarse if found is not None and found[0] <= promising])
     run = partial(_run, fixed, fixed_mask, moving_fine, mask_fine)
@@ -107,7 +110,7 @@ def _around(head: Volume) -> Mask:
     return np.asarray(ndimage.binary_dilation(solid, iterations=4), dtype=np.bool_)
 
 
-def _starts(body: Body, yaws: Sequence[float], missing_mm: float) -> list[Any]:
+def _starts(body: Body, yaws: Sequence[float], missing_mm: float, is_rare: bool) -> list[Any]:
     import SimpleITK as sitk
 
     z_index, y_index, x_index = np.nonzero(body.mask)
@@ -123,8 +126,8 @@ def _starts(body: Body, yaws: Sequence[float], missing_mm: float) -> list[Any]:
         if not upper.any():
             continue
         x, y = float(np.median(x_index[upper])) * step + origin[0], float(np.median(y_index[upper])) * step + origin[1]
-        rolls = ROLLS if yaws == (0.0,) and not missing_mm else ROLLS[:1]
-        angles = product(PITCHES, rolls, YAWS) if top == tops[0] else product(PITCHES[1:3], ROLLS[:1], YAWS[:1])
+        rolls, turns = ROLLS[:1] if is_rare or missing_mm else ROLLS, YAWS[:3] if is_rare else YAWS
+        angles = product(PITCHES, rolls, turns) if top == tops[0] else product(PITCHES[1:3], ROLLS[:1], YAWS[:1])
         for quarter, (pitch, roll, yaw) in product(yaws, list(angles)):
             pose = sitk.Similarity3DTransform()
             pose.SetCenter((0.0, 0.0, 0.0))
