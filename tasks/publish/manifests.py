@@ -14,7 +14,7 @@ from tasks.publish.digests import ReleaseDigests
 from tasks.publish.manifest_files import from_sql, quoted, write_grain
 from tasks.publish.manifest_schemas import MANIFESTS
 
-MEMORY_LIMIT = "512MB"
+MEMORY_LIMIT = "384MB"
 
 _SAME_IN_SERIES = {
     # column of the series manifest: column of INSTANCES, null and listed in inconsistent_attributes where instances disagree

@@ -201,7 +201,7 @@ def write(folder: Path) -> dict[str, float]:
         rows.update(write_manifests(folder / "instances.parquet", digests, facts, folder / "manifests"))
 
     wall, cpu = measured(work)
-    peak = peak_mib()
+    peak = peak_mib() * 2**20 / 1e6
     size = sum(p.stat().st_size for p in (folder / "manifests").iterdir()) / 1e6
     return {"instances": rows["instance"], "wall_s": wall, "cpu_s": cpu, "peak_mb": peak, "manifests_mb": size}
 
