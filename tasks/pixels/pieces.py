@@ -26,11 +26,8 @@ _AROUND = 2.0  # pixels around what the maps show
 _INK, _LINE = 0.35, 0.3  # probabilities of ink, in a line, that reaches out of a box
 _ASIDE, _BEYOND = 0.9, 1.2  # line heights: how far strokes are followed aside of a box and beyond its ends
 _LEAST_STROKE = 6  # pixels
-_REST, _SURELY, _SURE = (
-    1.0,
-    0.5,
-    0.7,
-)  # line heights worth another look; probability of a line there on average and at its best
+_REST = 1.0  # line heights worth another look
+_SURELY, _SURE = 0.5, 0.7  # probability of a line there, on average and at its best
 _GAP, _OFF, _TALLER = 1.5, 0.9, 2.2  # line heights: between a line and a piece of it, off its middle, how high a piece may be
 _PARALLEL = 0.97  # cosine of fourteen degrees
 _FURTHER, _MARGIN = 0.3, 0.15  # line heights: what the reader's box must show more, and by how much it is larger than its text
