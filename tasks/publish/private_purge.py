@@ -19,43 +19,51 @@ from tasks.schemas import CROSSWALK, FINDINGS, INSTANCES
 
 
 def purge_private(private: Store, scope: Scope, series: set[str]) -> int:
-    """Purge quarantined objects, rows and candidates that hold anything of the scope; return the number of objects."""
+    """Purge quarantined objects, rows and candidates that hold anything of the scope; return the number of objects.
+
+    # PRIVACY: what names something goes after it, so that a withdrawal that was killed finds all of it again: tests/publish/test_crash.py.
+    """
     gone = scope.series | series
-    keys: set[str] = set()
-    for study_key in scope.study_keys:
-        keys |= _shrink_study(private, study_key, gone, scope)
-        _account(private, study_key, scope)
+    studies = {key: table for key in scope.study_keys if (table := _read(private, _instances(key), INSTANCES)) is not None}
+    objects = {key for table in studies.values() for key in _hit(table, gone, scope)["quarantine_key"].to_pylist()}
+    files: set[str] = set()
+    tables: set[str] = set()
     for candidate in sorted({key.split("/")[1] for key in private.keys("candidates/")}):
         table = _read(private, f"candidates/{candidate}/instances.parquet", INSTANCES)
         if table is not None and _hit(table, gone, scope).num_rows:
-            keys |= set(private.keys(f"candidates/{candidate}/"))
-            keys |= set(_hit(table, gone, scope)["quarantine_key"].to_pylist())
-    discard_unfinished(private, lambda key: key in keys)
-    purge(private, keys)
-    return sum(key.startswith("quarantine/objects/") for key in keys)
+            files |= set(private.keys(f"candidates/{candidate}/"))
+            tables.add(f"candidates/{candidate}/instances.parquet")
+            objects |= set(_hit(table, gone, scope)["quarantine_key"].to_pylist())
+    discard_unfinished(private, lambda key: key in objects or key in files)
+    purge(private, objects)
+    for study_key in scope.study_keys:
+        if study_key in studies:
+            _shrink_study(private, study_key, studies[study_key], gone, scope)
+        _account(private, study_key, scope)
+    purge(private, files - tables)
+    purge(private, tables)
+    return len(objects)
 
 
-def _shrink_study(private: Store, study_key: str, gone: set[str] | frozenset[str], scope: Scope) -> set[str]:
-    where = f"quarantine/instances/{study_key}.parquet"
-    table = _read(private, where, INSTANCES)
-    if table is None:
-        return set()
+def _instances(study_key: str) -> str:
+    return f"quarantine/instances/{study_key}.parquet"
+
+
+def _shrink_study(private: Store, study_key: str, table: pa.Table, gone: set[str] | frozenset[str], scope: Scope) -> None:
+    """Take the withdrawn objects out of what is noted of a study; its table of instances, which names them, last."""
     hit = _hit(table, gone, scope)
-    kept = table.filter(pc.invert(pc.is_in(table["SOPInstanceUID"], value_set=hit["SOPInstanceUID"].combine_chunks())))
+    named = hit["SOPInstanceUID"].combine_chunks()
+    kept = table.filter(pc.invert(pc.is_in(table["SOPInstanceUID"], value_set=named)))
     findings_key = f"quarantine/findings/{study_key}.parquet"
-    keys = set(hit["quarantine_key"].to_pylist())
-    purge(private, [where])
-    if kept.num_rows:
-        _write(private, where, kept)
-        findings = _read(private, findings_key, FINDINGS)
-        if findings is not None:
-            purge(private, [findings_key])
-            named = pc.is_in(findings["sop_instance_uid"], value_set=hit["SOPInstanceUID"].combine_chunks())
-            _write(private, findings_key, findings.filter(pc.invert(named)))
-        _shrink_evidence(private, study_key, frozenset(hit["SeriesInstanceUID"].to_pylist()), frozenset(hit["SOPInstanceUID"].to_pylist()))
-    else:
-        keys |= {findings_key, private_side.evidence_key(study_key)}
-    return keys
+    if not kept.num_rows:
+        purge(private, [findings_key, private_side.evidence_key(study_key)])
+        purge(private, [_instances(study_key)])
+        return
+    findings = _read(private, findings_key, FINDINGS)
+    if findings is not None:
+        _replace(private, findings_key, findings.filter(pc.invert(pc.is_in(findings["sop_instance_uid"], value_set=named))))
+    _shrink_evidence(private, study_key, frozenset(hit["SeriesInstanceUID"].to_pylist()), frozenset(hit["SOPInstanceUID"].to_pylist()))
+    _replace(private, _instances(study_key), kept)
 
 
 def _shrink_evidence(private: Store, study_key: str, series: frozenset[str], objects: frozenset[str]) -> None:
@@ -70,8 +78,7 @@ def _shrink_evidence(private: Store, study_key: str, series: frozenset[str], obj
     for row in table.to_pylist():
         kept = {name: [e for e in row[name] or () if e["SOPInstanceUID"] not in objects] for name in ("objects", "texts")}
         rows.append({**row, **kept, "pictures": [p for p in row["pictures"] or () if p["SeriesInstanceUID"] not in series]})
-    purge(private, [key])
-    _write(private, key, pa.Table.from_pylist(rows, schema=EVIDENCE))
+    _replace(private, key, pa.Table.from_pylist(rows, schema=EVIDENCE))
 
 
 def _account(private: Store, study_key: str, scope: Scope) -> None:
@@ -109,6 +116,14 @@ def _read(private: Store, key: str, schema: pa.Schema) -> pa.Table | None:
         return pq.read_table(io.BytesIO(private.get(key)), schema=schema)
     except KeyError:
         return None
+
+
+def _replace(private: Store, key: str, table: pa.Table) -> None:
+    """Write a table over the old one, of which no version stays."""
+    _write(private, key, table)
+    if sum(v.key == key for v in private.versions(key)) > 1:
+        purge(private, [key])
+        _write(private, key, table)
 
 
 def _write(private: Store, key: str, table: pa.Table) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -86,6 +87,28 @@ def test_a_withdrawal_killed_at_every_seventh_write_is_finished_by_running_it_ag
 @pytest.mark.exhaustive
 def test_a_withdrawal_killed_at_every_write_is_finished_by_running_it_again(tmp_path):
     kill_at_every(tmp_path, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deleted", [1, 6, 9])
+def test_what_names_a_private_object_goes_after_it(tmp_path, monkeypatch, deleted):
+    private, public = small_releases(tmp_path)
+    count, delete = [0], FolderStore.delete
+
+    def limited(self, key):
+        if self.root.name == "private":
+            if count[0] >= deleted:
+                raise Killed
+            count[0] += 1
+        delete(self, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderStore, "delete", limited)
+        with contextlib.suppress(Killed):
+            withdraw_patient(private, public, 1)
+    withdraw_patient(private, public, 1)
+    held = [k for place in ("quarantine/", "candidates/") for k in private.keys(place) if b"P0001" in private.get(k)]
+    assert (count[0], held) == (deleted, [])
 
 
 def test_another_withdrawal_finishes_what_a_killed_one_planned(tmp_path, monkeypatch):
