@@ -97,10 +97,10 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
     found = []
     for grey in greys:
         maps = ink_maps(values, grey, drawn)
-        waiting = lines_of(maps, doubt)
+        waiting = [(box, drawn is not None) for box in lines_of(maps, doubt)]
         while waiting:
-            box = waiting.pop()
-            inked = [] if drawn is None else _values_of(box, values, maps.ink)
+            box, may_be_drawn = waiting.pop()
+            inked = _values_of(box, values, maps.ink) if may_be_drawn else []
             value = next((v for v in inked if _elsewhere(values == v, box) <= _COMMON), None)
             if value is not None:
                 whole = fitted(box, values == value)

@@ -86,21 +86,26 @@ def _along(box: TextBox, plane: Plane, reach: float, aside: float, scale: int) -
     return np.asarray(is_inside & plane[np.clip(row, 0, plane.shape[0] - 1), np.clip(column, 0, plane.shape[1] - 1)], bool)
 
 
-def left_of(box: TextBox, fitted: TextBox, maps: InkMaps) -> list[TextBox]:
-    """Return what is left of a line beyond the ends of its part that has one value: text of another value may follow it."""
+def left_of(box: TextBox, fitted: TextBox, maps: InkMaps) -> list[tuple[TextBox, bool]]:
+    """Return what is left of a line beyond the ends of its part that has one value: text of another value may follow it.
+
+    And with each whether to look for a value again: only where it is shorter than the line. A fitted part that lies at the line's end, or
+    outside it, would be found again for ever.
+    """
     import cv2
 
     _, _, length, height = axes_of(box)
     left, right, _, _ = _place(box, fitted.corners)
     rest = []
-    for low, high in ((-length / 2, left), (right, length / 2)):
+    for low, high in ((-length / 2, min(left, length / 2)), (max(right, -length / 2), length / 2)):
         if high - low < _REST * height:
             continue
         corners = box_between(box, (low, -height / 2), (high, height / 2))
         inside = cv2.fillConvexPoly(np.zeros(maps.line.shape, np.uint8), np.round(corners / 2).astype(np.int32), 1) > 0
         line, inked = maps.line[inside], int((maps.ink[inside] > _INK).sum())
         if inked >= _LEAST_STROKE and line.mean() >= _SURELY and (line > _SURE).any():
-            rest.append(replace(box, corners=corners, score=float(line[line > _SURE].mean())))
+            is_shorter = high - low <= length - max(_REST * height, 1.0)
+            rest.append((replace(box, corners=corners, score=float(line[line > _SURE].mean())), is_shorter))
     return rest
 
 

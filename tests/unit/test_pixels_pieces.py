@@ -120,11 +120,20 @@ def test_a_likely_line_is_text_when_it_stands_out_or_anything_is_read_of_it_or_n
 def test_text_of_another_value_on_the_same_line_is_left_to_be_looked_at():
     """Two texts side by side are one line of the maps; fitting it to the value of one once dropped the other."""
     whole, fitted = _box(10, 100, 230, 116), _box(120, 101, 230, 115)
-    (rest,) = left_of(whole, fitted, _maps((10, 100, 100, 116), (120, 100, 230, 116)))
+    ((rest, again),) = left_of(whole, fitted, _maps((10, 100, 100, 116), (120, 100, 230, 116)))
+    assert again
     assert rest.bounds == (10, 100, 110, 16)
     assert rest.score == pytest.approx(0.95, abs=0.01)
     assert left_of(whole, fitted, _maps((120, 100, 230, 116))) == []
     assert left_of(whole, whole, _maps((10, 100, 230, 116))) == []
+
+
+@pytest.mark.parametrize("part", [(0, 100, 10, 116), (0, 100, 12, 116), (230, 100, 250, 116)], ids=["before", "at the end", "behind"])
+def test_a_line_whose_value_lies_outside_of_it_is_not_asked_for_a_value_for_ever(part):
+    whole, maps = _box(10, 100, 230, 116), _maps((10, 100, 230, 116))
+    for rest, again in left_of(whole, _box(*part), maps):
+        assert max(rest.sides) <= max(whole.sides)  # never beyond the line
+        assert not again
 
 
 def test_two_texts_of_two_values_on_one_line_are_both_found():
