@@ -47,6 +47,7 @@ def stored(web: FaultyWeb, study: str) -> dict[str, bytes]:
 FAULTS = ["cut", "missing instance", "wrong study", "stall", "404", "garbage part", "500", "503", "429", "html", "stall find"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["", *FAULTS])
 def test_a_passing_fault_loses_nothing_and_changes_no_byte(web: FaultyWeb, tmp_path: Path, fault: str) -> None:
     archive = archive_of(web, tmp_path)

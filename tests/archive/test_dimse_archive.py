@@ -51,6 +51,7 @@ def expected(study: str) -> list[str]:
     return [f"{study}.1.{n}" for n in range(1, 5)]
 
 
+@pytest.mark.slow
 def test_every_study_is_found_and_pulled_to_the_instance(scp: FaultyScp, tmp_path: Path) -> None:
     archive = archive_of(scp, tmp_path)
     refs = list(archive.find_studies(EVERYTHING))
@@ -72,6 +73,7 @@ def test_what_is_pulled_is_what_the_archive_holds(scp: FaultyScp, tmp_path: Path
         assert pulled == next(ds for ds in scp.objects if ds.SOPInstanceUID == pulled.SOPInstanceUID)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["abort", "missing instance", "wrong study", "warning", "stall", "failure"])
 def test_a_passing_fault_loses_nothing(scp: FaultyScp, tmp_path: Path, fault: str) -> None:
     archive = archive_of(scp, tmp_path)
@@ -81,6 +83,7 @@ def test_a_passing_fault_loses_nothing(scp: FaultyScp, tmp_path: Path, fault: st
     assert scp.times == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["abort", "missing instance", "wrong study", "warning", "failure"])
 def test_a_lasting_fault_fails_the_study_and_says_what(scp: FaultyScp, tmp_path: Path, fault: str) -> None:
     archive = archive_of(scp, tmp_path, limits={"attempts": 2})
@@ -111,6 +114,7 @@ def test_what_came_already_is_not_asked_for_again(scp: FaultyScp, tmp_path: Path
     assert len(sent) == (1 + 3) + (1 + 1)
 
 
+@pytest.mark.slow
 def test_no_object_of_another_study_is_kept(scp: FaultyScp, tmp_path: Path) -> None:
     archive = archive_of(scp, tmp_path)
     ref = next(iter(archive.find_studies(EVERYTHING)))
@@ -118,6 +122,7 @@ def test_no_object_of_another_study_is_kept(scp: FaultyScp, tmp_path: Path) -> N
     assert pull(archive, ref, tmp_path / "out") == expected(ref.source_study_uid)
 
 
+@pytest.mark.slow
 def test_c_move_is_used_where_c_get_is_refused(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -165,6 +170,7 @@ def test_the_latest_study_date_of_a_patient_is_asked_for_once(scp: FaultyScp, tm
     assert len(scp.finds) == before + 1
 
 
+@pytest.mark.slow
 def test_an_archive_that_cuts_its_answers_is_asked_by_date(tmp_path: Path) -> None:
     with running(FaultyScp(objects(), max_matches=2)) as scp:
         refs = list(archive_of(scp, tmp_path).find_studies(Cohort.model_validate({"since": "2024-01-01", "until": "2024-01-31"})))
@@ -179,6 +185,7 @@ def test_a_late_instance_changes_the_fingerprint_of_its_study_only(scp: FaultySc
     assert [uid for uid in after if after[uid] != before[uid]] == ["1.2.3"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"compare": "instances"}, {}], ids=["asked for", "no counts said"])
 def test_instances_are_compared_where_counts_do_not_tell(tmp_path: Path, changes: dict[str, str]) -> None:
     with running(FaultyScp(objects(), counts_said=bool(changes))) as scp:
@@ -190,6 +197,7 @@ def test_instances_are_compared_where_counts_do_not_tell(tmp_path: Path, changes
         assert {count for _, count in after.values()} == {4}
 
 
+@pytest.mark.slow
 def test_an_archive_that_is_down_or_another_service_is_an_error_that_says_so(tmp_path: Path) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -143,6 +143,7 @@ RETRIEVALS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize(("protocol", "fault"), RETRIEVALS)
 def test_a_retrieval_that_goes_wrong_passing_or_lasting(nights: Nights, fault: str, times: int) -> None:
@@ -163,6 +164,7 @@ def test_a_retrieval_that_goes_wrong_passing_or_lasting(nights: Nights, fault: s
     nights.reconcile(nights.night())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("protocol", ["c-get"])  # in C-MOVE the archive proposes the contexts
 def test_presentation_contexts_that_are_refused(nights: Nights, times: int) -> None:
@@ -172,6 +174,7 @@ def test_presentation_contexts_that_are_refused(nights: Nights, times: int) -> N
     nights.reconcile(nights.night())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", TIMES)
 def test_an_archive_that_is_down_before_or_in_the_middle(nights: Nights, times: int) -> None:
     refs = nights.find()
@@ -184,6 +187,7 @@ def test_an_archive_that_is_down_before_or_in_the_middle(nights: Nights, times: 
     nights.reconcile(nights.night())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", TIMES)
 def test_credentials_that_are_wrong_or_end_in_the_middle(nights: Nights, protocol: str, times: int) -> None:
     refs = nights.find()
@@ -197,6 +201,7 @@ def test_credentials_that_are_wrong_or_end_in_the_middle(nights: Nights, protoco
     nights.reconcile(nights.night())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", TIMES)
 def test_half_a_study_is_revised_when_the_rest_is_there(nights: Nights, times: int) -> None:
     chance = random.Random(8)
@@ -208,6 +213,7 @@ def test_half_a_study_is_revised_when_the_rest_is_there(nights: Nights, times: i
     nights.reconcile(nights.night())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is replaced"])
 def test_a_study_that_changes_while_it_is_pulled(nights: Nights, change: str, times: int) -> None:
@@ -234,6 +240,7 @@ def test_a_study_that_changes_while_it_is_pulled(nights: Nights, change: str, ti
     assert nights.night() == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", TIMES)
 def test_two_archives_with_the_same_uids_are_never_mixed(nights: Nights, tmp_path: Path, protocol: str, times: int) -> None:
     nights.reconcile(nights.night())
@@ -245,6 +252,7 @@ def test_two_archives_with_the_same_uids_are_never_mixed(nights: Nights, tmp_pat
     nights.reconcile(nights.night())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", TIMES)
 def test_accession_numbers_that_two_studies_share(nights: Nights, tmp_path: Path, times: int) -> None:
     for ds in nights.archive.objects:

@@ -197,6 +197,7 @@ def test_zip_bombs_are_accounted_for_and_never_unpacked(root: Path, archive: Fol
     assert sum(len(v) for v in pulled.values()) < 64 << 10
 
 
+@pytest.mark.slow
 def test_hostile_files_cost_what_honest_ones_do(root: Path, archive: FolderArchive) -> None:
     head = bytes(128) + b"DICM" + bytes.fromhex("02001000") + b"UI" + struct.pack("<H", 22) + b"1.2.840.10008.1.2.1.99"
     body = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -364,6 +365,7 @@ def test_one_file_is_an_archive_too(root: Path, tmp_path: Path) -> None:
     assert [f.source_path for f in archive.pull_study(ref, tmp_path / "out")] == ["one.dcm"]
 
 
+@pytest.mark.slow
 def test_every_real_file_is_placed_as_pydicom_places_it(shared_dicom: Path) -> None:
     import logging
     import warnings

@@ -88,6 +88,7 @@ if sys.argv[2] == "die":
 """
 
 
+@pytest.mark.slow
 def test_processes_share_the_limits_and_a_dead_one_frees_its_place(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _HOLD, str(tmp_path)]
     workers = [subprocess.Popen([*command, how], stdout=subprocess.PIPE, text=True) for how in ("die", "live", "live")]

@@ -18,6 +18,7 @@ from tests.archive.made import SECRET_BYTES, make_object
 CANARY = "CANARYPATIENT"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dicomweb", "dimse"])
 def test_nothing_of_a_patient_is_logged_or_raised(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd) -> None:
     (tmp_path / "patients.csv").write_text(f"{CANARY}\n")

@@ -28,6 +28,7 @@ def _job(tmp_path):
     return Job("run", rules, archive, (tmp_path / "private").as_uri(), str(tmp_path), str(tmp_path / "scratch"))
 
 
+@pytest.mark.slow
 def test_a_canary_is_held_by_the_search_for_leftovers_and_known_to_the_vault(tmp_path):
     (ref,) = canary_refs(1, SECRET)
     assert is_canary(ref)
@@ -37,6 +38,7 @@ def test_a_canary_is_held_by_the_search_for_leftovers_and_known_to_the_vault(tmp
     assert len(canary_patients(open_store((tmp_path / "private").as_uri()), [ref])) == 1
 
 
+@pytest.mark.slow
 def test_a_canary_gets_through_when_the_search_does_not_work(tmp_path, monkeypatch):
     """The canary has power: with the gate switched off it is released, which is what the publisher must notice."""
     monkeypatch.setattr(scan, "hold_reason", lambda *_: None)
@@ -54,6 +56,7 @@ def test_a_canary_in_the_staged_manifest_stops_the_publication_before_anything_i
     assert [key for key in public.keys("") if key.startswith(("series/", "releases/", "log/00000001", "latest"))] == []
 
 
+@pytest.mark.slow
 def test_canaries_that_were_held_change_nothing_in_the_release(tmp_path):
     released = []
     for name, canaries in (("with", frozenset({"P9999"})), ("without", frozenset())):

@@ -21,6 +21,7 @@ def test_help_imports_nothing_heavy(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_worker_imports_neither_prefect_nor_great_expectations() -> None:
     code = "import sys, tasks.study_job; print([m for m in ('prefect', 'prefect_dask', 'great_expectations') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
@@ -45,11 +46,13 @@ def test_a_machine_too_slow_for_prefects_server_is_told_so(tmp_path: Path, write
     assert "did not start in time" in late.data["error"]
 
 
+@pytest.mark.slow
 def test_a_missing_source_is_wrong_usage(tmp_path: Path) -> None:
     done = sallyport("deidentify", tmp_path / "none", tmp_path / "out")
     assert (done.code, "SRC" in done.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     key = tmp_path / "key"

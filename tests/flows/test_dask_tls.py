@@ -86,6 +86,7 @@ def _connect(address: str, **variables: str) -> None:
         raise ReleaseError("connect", done.stderr.strip())
 
 
+@pytest.mark.slow
 def test_nobody_without_a_certificate_of_ours_gets_in(scheduler: str, certificates: Path, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match=r"^connect: workers\.scheduler: [^\n]*certificate[^\n]*$"):
         _connect(scheduler)

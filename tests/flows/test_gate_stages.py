@@ -90,6 +90,7 @@ def _person(age, sex="F", **more):
     return {"patient_age_years": age, "PatientSex": sex, **more}
 
 
+@pytest.mark.slow
 def test_ages_are_banded_in_the_objects_until_every_crowd_is_large_enough(make_session):
     session, receipts = make_session([_person(40 + i % 20) for i in range(60)])
     candidate, held = assemble(session, receipts)
@@ -108,6 +109,7 @@ def test_ages_are_banded_in_the_objects_until_every_crowd_is_large_enough(make_s
     assert read_frozen_levels(session.private, session.rules.policy.gates)["patient_age_years"] == 2
 
 
+@pytest.mark.slow
 def test_one_outlier_is_held_back_and_the_others_keep_their_detail(make_session):
     session, receipts = make_session([_person(50) for _ in range(40)] + [_person(89, "M")])
     candidate, held = assemble(session, receipts)
@@ -116,6 +118,7 @@ def test_one_outlier_is_held_back_and_the_others_keep_their_detail(make_session)
     assert judge_candidate(session, candidate, receipts)[0].approved
 
 
+@pytest.mark.slow
 def test_too_few_patients_are_held_by_k(make_session):
     session, receipts = make_session([_person(50) for _ in range(10)])
     candidate, held = assemble(session, receipts)
@@ -124,6 +127,7 @@ def test_too_few_patients_are_held_by_k(make_session):
     assert any(reason.startswith("K1: smallest crowd") for reason in verdict.reasons)
 
 
+@pytest.mark.slow
 def test_a_word_of_one_patient_is_asked_about_and_a_refused_one_stays_behind(make_session):
     people = [_person(50) for _ in range(40)] + [_person(50, StudyDescription="CHEST QUENDOLINA")]
     session, receipts = make_session(people)
@@ -141,6 +145,7 @@ def test_a_word_of_one_patient_is_asked_about_and_a_refused_one_stays_behind(mak
     assert judge_candidate(session, accepted, receipts)[0].approved
 
 
+@pytest.mark.slow
 def test_a_refused_value_keeps_its_study_behind(make_session):
     session, receipts = make_session([_person(50) for _ in range(40)] + [_person(50, StudyDescription="HEAD")])
     keep_rules(session.private, SECRET, [Decision("StudyDescription", "HEAD", "refuse")], reviewer="Ada")
@@ -154,6 +159,7 @@ def test_nothing_is_left_when_everything_is_refused(make_session):
     assert assemble(session, receipts) == (None, 0)
 
 
+@pytest.mark.slow
 def test_a_patient_with_another_patients_name_stays_behind_and_nobody_elses_data_does(make_session):
     people = [_person(50) for _ in range(40)] + [_person(50, SeriesDescription="ax Stammbaum0003, Quirin")]
     session, receipts = make_session(people)
@@ -170,6 +176,7 @@ def _nothing_found(gate):
     return {(LEFTOVERS[gate], 0): "pass"}
 
 
+@pytest.mark.slow
 def test_ones_own_rare_name_is_no_strangers(make_session):
     """Two people of one name: what both share tells of nobody else."""
     people = [_person(50, source_name="Quendolina^Aurelie", SeriesDescription="Quendolina Aurelie") for _ in range(2)]
@@ -178,6 +185,7 @@ def test_ones_own_rare_name_is_no_strangers(make_session):
     assert candidate.counts["patients"] == 40
 
 
+@pytest.mark.slow
 def test_patients_who_share_their_pixels_stay_behind(make_session):
     session, receipts = make_session([_person(50) for _ in range(40)] + [_person(50, same_pixels_as=7)])
     candidate, _ = assemble(session, receipts)
@@ -185,6 +193,7 @@ def test_patients_who_share_their_pixels_stay_behind(make_session):
     assert judge_candidate(session, candidate, receipts)[0].approved
 
 
+@pytest.mark.slow
 def test_a_patient_with_one_leaking_object_stays_behind_as_a_whole_and_many_block_everything(make_session):
     session, receipts = make_session([_person(50) for _ in range(41)])
     leaking = instance_row(41)
@@ -196,6 +205,7 @@ def test_a_patient_with_one_leaking_object_stays_behind_as_a_whole_and_many_bloc
     assert verdict.reasons == ("T1: share of objects that kept a value of their own patient (block)",), "1 of 41 is more than 0.1 %"
 
 
+@pytest.mark.slow
 def test_a_study_without_evidence_is_never_released(make_session):
     session, receipts = make_session([_person(50) for _ in range(40)])
     session.private.delete(private.evidence_key(receipts[0].study_key))
@@ -205,6 +215,7 @@ def test_a_study_without_evidence_is_never_released(make_session):
     assert {"T1x", "I4", "I5", "P1"} <= gates
 
 
+@pytest.mark.slow
 def test_a_release_whose_sources_nobody_compared_is_held(make_session):
     session, receipts = make_session([_person(50) for _ in range(40)])
     session.private.delete(RECORD)
@@ -213,6 +224,7 @@ def test_a_release_whose_sources_nobody_compared_is_held(make_session):
     assert {"I1", "I2"} <= {reason.split(":")[0] for reason in verdict.reasons}
 
 
+@pytest.mark.slow
 def test_our_own_reports_are_searched_before_they_are_kept(make_session, monkeypatch):
     import flows.gates as gates
 
@@ -227,6 +239,7 @@ def test_our_own_reports_are_searched_before_they_are_kept(make_session, monkeyp
     assert kept == [], "what leaked is not kept"
 
 
+@pytest.mark.slow
 def test_a_small_dataset_is_released_on_purpose(make_session):
     session, receipts = make_session([_person(50), _person(71, "M", StudyDescription="UNIQUE WORDS")], {"k": 1})
     candidate, _ = assemble(session, receipts)

@@ -17,6 +17,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_an_archive_becomes_a_verified_release_and_a_second_run_changes_nothing(
     small_archive: Path, write_spec: Callable[..., Path], tmp_path: Path
 ) -> None:

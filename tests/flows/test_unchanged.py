@@ -295,6 +295,7 @@ CHANGES: dict[str, tuple[Callable[[Hospital], None], set[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_changes_has_everything_judged_again(hospital: Hospital, change: str, caplog: pytest.LogCaptureFixture) -> None:
     apply, grounds = CHANGES[change]
@@ -315,6 +316,7 @@ def test_every_ground_is_changed_by_some_test(hospital: Hospital) -> None:
     assert outcome.grounds.keys() == {name for _, names in CHANGES.values() for name in names}
 
 
+@pytest.mark.slow
 def test_another_version_of_the_software_does_everything_again(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study_job, "version", lambda _: "9.9.9")
     summary = hospital.night()
@@ -346,6 +348,7 @@ def test_an_outcome_stands_for_a_week_and_not_before_it_was_reached(
     assert len(hospital.judged) == (0 if stands else 1)
 
 
+@pytest.mark.slow
 def test_what_changes_while_a_run_judges_is_judged_by_the_next_one(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
     from flows import release
 

@@ -28,6 +28,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "flows", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.mark.slow
 def test_no_channel_of_an_audit_holds_a_value(identified: Path, tmp_path: Path) -> None:
     files = [PulledFile(p, p.name, p.stat().st_size) for p in sorted(identified.rglob("IM*"))]
     identity = collect_identity(files)
@@ -47,6 +48,7 @@ def test_no_channel_of_an_audit_holds_a_value(identified: Path, tmp_path: Path) 
     assert pq.read_table(table).num_rows > 0
 
 
+@pytest.mark.slow
 def test_an_audit_of_nothing_is_no_pass(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("no DICOM here")
     done = run("audit", str(tmp_path), "--pixels", "none", "--json")

@@ -19,6 +19,7 @@ KEYS = {"SOPInstanceUID", "study_key", "PatientID", "StudyInstanceUID", "SeriesI
 TEXTS = [f.name for f in INSTANCES if str(f.type) == "string" and f.name not in KEYS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [False, True], ids=["judged", "an expectation raises"])
 def test_a_canary_in_every_column_stays_inside(broken, caplog, capfd, tmp_path):
     rows = clean_candidate(max(24, len(TEXTS)), 1)
@@ -41,6 +42,7 @@ def test_a_canary_in_every_column_stays_inside(broken, caplog, capfd, tmp_path):
     assert not judgement.verdict.approved
 
 
+@pytest.mark.slow
 def test_the_pages_show_what_every_check_asks(tmp_path):
     rows = clean_candidate()
     judge(table(rows), findings(), receipts_of(rows), load_policy(), "a", planned=clean_measures(rows), docs=tmp_path)

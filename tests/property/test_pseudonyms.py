@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,6 +64,7 @@ def test_intervals_are_exact(first: date, second: date, days: int) -> None:
     assert timedelta(days) == a - first
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30))
 def test_what_is_no_date_never_comes_through(text: str) -> None:
     moved = dates.shifted("DA", text, -40)

@@ -71,6 +71,7 @@ def table(rows):
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
+@pytest.mark.slow
 @quick
 @given(rows_of(12, 40), policies)
 def test_crowds_equal_the_oracle(rows, policy):
@@ -84,6 +85,7 @@ def test_crowds_equal_the_oracle(rows, policy):
     assert count_special_uniques(profiles, 3) == oracle.special_uniques(rows, quasi, 3)
 
 
+@pytest.mark.slow
 @quick
 @given(rows_of(7, 12), policies)
 def test_no_larger_set_of_patients_could_stay(rows, policy):
@@ -95,6 +97,7 @@ def test_no_larger_set_of_patients_could_stay(rows, policy):
     assert everybody - plan.held_patient_ids == (kept if plan.reached else everybody)
 
 
+@pytest.mark.slow
 @quick
 @given(rows_of(14, 30), policies)
 def test_the_search_finds_the_least_general_levels(rows, policy):
@@ -106,6 +109,7 @@ def test_the_search_finds_the_least_general_levels(rows, policy):
     assert found == oracle.best_levels(rows, quasi, policy, cap)
 
 
+@pytest.mark.slow
 @quick
 @given(rows_of(14, 30), policies)
 def test_after_the_plan_every_crowd_is_large_enough(rows, policy):
@@ -117,6 +121,7 @@ def test_after_the_plan_every_crowd_is_large_enough(rows, policy):
         assert plan.held_patient_ids == frozenset()
 
 
+@pytest.mark.slow
 @quick
 @given(rows_of(14, 30), policies, st.randoms())
 def test_the_plan_does_not_depend_on_the_order_of_rows(rows, policy, random):
@@ -132,6 +137,7 @@ def test_shared_secrets_equal_the_oracle(rows, policy):
     assert shared.disclosing == oracle.disclosing(rows, policy.quasi_identifiers(), "StudyDescription", policy)
 
 
+@pytest.mark.slow
 @quick
 @given(rows_of(8, 30), st.integers(1, 4))
 def test_visit_patterns_equal_the_oracle(rows, crowd):
@@ -139,6 +145,7 @@ def test_visit_patterns_equal_the_oracle(rows, crowd):
     assert (patterns.patients, patterns.hidden) == oracle.hidden_by_visits(rows, crowd)
 
 
+@pytest.mark.slow
 @quick
 @given(rows_of(8, 30), st.integers(1, 4))
 def test_rare_values_equal_the_oracle(rows, least):
@@ -152,6 +159,7 @@ def test_rare_values_equal_the_oracle(rows, least):
     assert rare.smallest == min((len(p) for p in people.values()), default=None)
 
 
+@pytest.mark.slow
 @quick
 @given(rows_of(8, 20), rows_of(8, 20), policies)
 def test_differences_equal_the_oracle(now, then, policy):

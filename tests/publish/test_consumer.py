@@ -47,6 +47,7 @@ def test_a_condition_sees_the_manifests_and_nothing_else(tmp_path, where):
         get(public, tmp_path / "mine", where=where)
 
 
+@pytest.mark.slow
 def test_get_prunes_what_was_withdrawn(tmp_path):
     private, public = two_releases(tmp_path)
     dest = tmp_path / "mine"
@@ -84,6 +85,7 @@ def test_a_release_is_verified_by_minisign(tmp_path):
     assert subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode != 0
 
 
+@pytest.mark.slow
 def test_keys_rotate_and_a_revoked_key_signs_nothing_more(tmp_path):
     private, public, _, _ = published(tmp_path)
     make_signing_key(tmp_path / "new.key")
@@ -132,6 +134,7 @@ def test_an_expired_approval_publishes_nothing_and_a_valid_one_is_attested(tmp_p
     assert public.size("releases/2026.11.0/attestations/approval.dsse.json")
 
 
+@pytest.mark.slow
 def test_a_retired_release_is_kept_but_not_current(tmp_path):
     private, public = two_releases(tmp_path)
     retire(private, public, SIGNER, DAY, ["2026.11.1"], "wrong_metadata")
@@ -139,6 +142,7 @@ def test_a_retired_release_is_kept_but_not_current(tmp_path):
     assert (verify(public, today=DAY).release_id, verify(public, "2026.11.1", full=True, today=DAY).status) == ("2026.11.0", "retired")
 
 
+@pytest.mark.slow
 def test_a_patient_report_says_in_which_releases_a_person_is(tmp_path):
     private, public = two_releases(tmp_path)
     assert report_patient(private, public, "MRN-00004").releases == (("2026.11.1", 2, 4, 12),)

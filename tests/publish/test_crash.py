@@ -82,6 +82,7 @@ def test_of_two_publishers_racing_fifty_times_on_radosgw_exactly_one_wins_each_e
     assert drive("race", str(tmp_path), "--rounds", "50", "--s3", store, **radosgw.environment("test")) == {"rounds": 50, "failures": []}
 
 
+@pytest.mark.slow
 def test_a_polling_consumer_never_fails_while_releases_are_published(tmp_path):
     private, public, _, _ = published(tmp_path)
     stop, reports = threading.Event(), []

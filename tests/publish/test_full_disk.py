@@ -36,6 +36,7 @@ def small_disk(place: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_public_disk_publishes_nothing_and_the_run_is_finished_when_there_is_room(tmp_path):
     with small_disk(tmp_path / "disk", "700k") as disk:
         private, public = open_store(str(tmp_path / "private")), open_store(str(disk))
@@ -55,6 +56,7 @@ def test_a_full_public_disk_publishes_nothing_and_the_run_is_finished_when_there
         assert list(disk.rglob(".put-*")) == []
 
 
+@pytest.mark.slow
 def test_a_full_private_disk_freezes_nothing_and_lets_no_withdrawal_begin(tmp_path):
     _, public, _, _ = published(tmp_path / "set", Shape(patients=2))
     with small_disk(tmp_path / "disk", "300k") as disk:
@@ -81,6 +83,7 @@ def test_a_full_private_disk_freezes_nothing_and_lets_no_withdrawal_begin(tmp_pa
         publish_candidate(private, open_store(str(tmp_path / "new")), before, *approve(before), SIGNER, DAY)
 
 
+@pytest.mark.slow
 def test_a_full_scratch_disk_puts_no_file_of_a_release(tmp_path):
     private, public, _, _ = published(tmp_path / "set", Shape(patients=1))
     candidate = frozen(private, Shape(patients=40))

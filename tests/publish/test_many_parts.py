@@ -22,6 +22,7 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(canonical, "ROW_GROUP_ROWS", 5)
 
 
+@pytest.mark.slow
 def test_parts_are_one_manifest_to_everybody(tmp_path, small_parts):
     private, public, _, _ = published(tmp_path, Shape(patients=6))
     folder = tmp_path / "public/releases/2026.11.0/manifests"

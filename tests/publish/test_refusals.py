@@ -29,6 +29,7 @@ def test_other_bytes_under_an_immutable_key_are_an_alarm_and_nothing_is_committe
     assert (list(public.keys("log/")), list(public.keys("releases/")), public.get(taken)) == ([], [], b"somebody else's")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lying", ["delete", "readable"])
 def test_a_store_that_keeps_what_it_was_told_to_delete_gets_no_tombstone(tmp_path, monkeypatch, lying):
     private, public = two_releases(tmp_path)

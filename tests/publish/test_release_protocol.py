@@ -78,6 +78,7 @@ TERMS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("terms", "changed"), TERMS)
 def test_the_same_objects_under_other_terms_are_a_new_release_that_says_what_changed(tmp_path, terms, changed):
     private, public, candidate, _ = published(tmp_path)
@@ -106,6 +107,7 @@ def test_the_same_objects_judged_under_another_policy_are_a_new_release(tmp_path
     assert read_log(public).entries[-1].body["changed_terms"] == ["policy"]
 
 
+@pytest.mark.slow
 def test_the_hundredth_release_of_a_month_follows_the_ninety_ninth(tmp_path):
     """Release numbers are numbers: .100 comes after .99, in the log, for readers and for the next publisher."""
     private, public, candidate, _ = published(tmp_path, Shape(patients=1, series=1, instances=1))
@@ -122,6 +124,7 @@ def test_the_hundredth_release_of_a_month_follows_the_ninety_ninth(tmp_path):
     assert (report.status, report.release_id) == ("valid", "2026.11.101")
 
 
+@pytest.mark.slow
 def test_a_clock_that_went_back_neither_reuses_a_number_nor_hides_the_newest_release(tmp_path):
     private, public, _, _ = published(tmp_path)
     candidate = frozen(private, Shape(patients=4))
@@ -148,6 +151,7 @@ def test_a_dataset_of_any_name_is_published_verified_and_described(tmp_path, dat
     assert "<script>" not in public.get("releases/2026.11.0/validation.html").decode()
 
 
+@pytest.mark.slow
 def test_a_store_in_a_folder_of_any_name_is_published_to_verified_and_withdrawn_from(tmp_path):
     folder = tmp_path / "naïve 'data' 100% #1?"
     private, public, _, _ = published(folder, Shape(patients=2))
@@ -157,6 +161,7 @@ def test_a_store_in_a_folder_of_any_name_is_published_to_verified_and_withdrawn_
     assert verify(opened, full=True, today=DAY).ok
 
 
+@pytest.mark.slow
 def test_a_revised_series_gets_a_new_version_and_the_rest_is_shared(tmp_path):
     private, public, _, _ = published(tmp_path)
     objects = set(public.keys("series/"))

@@ -35,6 +35,7 @@ def cause_of(work) -> Cause | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
@@ -63,6 +64,7 @@ def test_buckets_of_the_same_name_on_two_servers_are_two_stores_to_a_consumer():
     assert len(urls) == 3
 
 
+@pytest.mark.slow
 def test_a_busy_server_a_conflict_and_a_broken_connection_are_tried_again():
     with faulty_s3("busy once") as server:
         store = open_store(server.url)
@@ -73,6 +75,7 @@ def test_a_busy_server_a_conflict_and_a_broken_connection_are_tried_again():
         assert (store.get("a"), store.get("b")) == (b"x" * 5000, b"y" * 5000)
 
 
+@pytest.mark.slow
 def test_where_the_answer_to_a_put_proves_nothing_the_object_is_asked_for():
     with faulty_s3("no etag") as server:
         store = open_store(server.url)
@@ -85,6 +88,7 @@ def test_where_the_answer_to_a_put_proves_nothing_the_object_is_asked_for():
         assert server.requests == [("PUT", "set/a")], "the server's own MD5 of what it keeps is proof enough"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["AES256", "aws:kms"])
 def test_a_store_that_does_not_encrypt_as_asked_is_refused_at_the_first_put(kind):
     with faulty_s3() as server:
@@ -94,6 +98,7 @@ def test_a_store_that_does_not_encrypt_as_asked_is_refused_at_the_first_put(kind
         assert cause_of(lambda: open_store(f"{server.url}&sse={kind}").probe()) == Cause.NOT_ENCRYPTED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "url",
     ["s3://", "s3:///prefix", "s3://bucket/p?endpoint=nonsense", "s3://bucket/p?regoin=x", "ftp://host/x", "s3://bucket/p?profile=nobody"],
@@ -140,6 +145,7 @@ def test_a_large_file_goes_up_in_parts_and_a_failed_upload_leaves_none(moto, tmp
     assert moto.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == []
 
 
+@pytest.mark.slow
 def test_a_withdrawal_from_a_versioned_bucket_leaves_no_version_and_no_delete_marker(moto, tmp_path, monkeypatch):
     moto.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
     private, public = open_store(str(tmp_path)), open_store("s3://bucket/set")
@@ -163,6 +169,7 @@ def test_a_withdrawal_from_a_versioned_bucket_leaves_no_version_and_no_delete_ma
     assert {v.key for v in public.versions() if v.is_delete_marker} == set()
 
 
+@pytest.mark.slow
 def test_a_consumer_who_may_not_list_still_verifies_and_is_told_what_was_not_seen(tmp_path):
     with faulty_s3() as server:
         private, public = open_store(str(tmp_path)), open_store(server.url)

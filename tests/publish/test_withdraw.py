@@ -36,6 +36,7 @@ def withdraw_patient(private, public, patient=1, **options):
     return withdraw(private, public, SIGNER, LATER, Asked(patient_ids=(f"MRN-{patient:05d}",)), **options)
 
 
+@pytest.mark.slow
 def test_a_withdrawn_patient_is_gone_everywhere_and_every_release_still_verifies(tmp_path):
     private, public = two_releases(tmp_path)
     done = withdraw_patient(private, public)
@@ -61,6 +62,7 @@ def test_a_withdrawn_patient_is_gone_everywhere_and_every_release_still_verifies
     assert verify(public, full=True, today=LATER).release_id == "2026.11.2"
 
 
+@pytest.mark.slow
 def test_the_quarantine_and_candidates_hold_nothing_of_a_withdrawn_patient(tmp_path):
     private, public = two_releases(tmp_path)
     before = set(private.keys("quarantine/objects/"))
@@ -70,6 +72,7 @@ def test_the_quarantine_and_candidates_hold_nothing_of_a_withdrawn_patient(tmp_p
     assert [k for k in private.keys("candidates/") if private.get(k).find(b"P0001") >= 0] == []
 
 
+@pytest.mark.slow
 def test_tonights_run_with_the_patient_still_in_the_archive_publishes_nothing_of_them(tmp_path):
     private, public = two_releases(tmp_path)
     stale = frozen(private, Shape(studies=2, patients=5))
@@ -84,6 +87,7 @@ def test_tonights_run_with_the_patient_still_in_the_archive_publishes_nothing_of
     assert not any(uid(1, 1, 1, 1) in k for k in public.keys(""))
 
 
+@pytest.mark.slow
 def test_a_withdrawn_patient_stays_out_under_new_pseudonyms(tmp_path):
     """A rotated secret gives new released ids; the crosswalk behind them still names the patient."""
     private, public = two_releases(tmp_path)
@@ -106,6 +110,7 @@ def test_a_withdrawn_patient_stays_out_under_new_pseudonyms(tmp_path):
     assert candidate.counts["instances"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "left"),
     [
@@ -122,6 +127,7 @@ def test_studies_and_series_are_withdrawn_by_source_or_released_uid(tmp_path, as
     assert (report.status, {k: report.counts[k] for k in left}) == ("valid", left)
 
 
+@pytest.mark.slow
 def test_withdrawing_again_changes_nothing(tmp_path):
     private, public = two_releases(tmp_path)
     withdraw_patient(private, public)
@@ -131,6 +137,7 @@ def test_withdrawing_again_changes_nothing(tmp_path):
     assert tree(tmp_path / "public") == before
 
 
+@pytest.mark.slow
 def test_a_withdrawal_killed_anywhere_is_finished_by_running_it_again(tmp_path, monkeypatch):
     private, public = two_releases(tmp_path)
     withdraw_patient(*two_releases(tmp_path / "reference"))
@@ -164,6 +171,7 @@ def test_a_withdrawal_killed_anywhere_is_finished_by_running_it_again(tmp_path, 
     assert verify(public, full=True, today=LATER).ok
 
 
+@pytest.mark.slow
 def test_replicas_are_purged_too(tmp_path):
     private, public = two_releases(tmp_path)
     replica = open_store(str(tmp_path / "replica"))
@@ -173,6 +181,7 @@ def test_replicas_are_purged_too(tmp_path):
     assert not any(uid(1, 1, 1, 1) in k for k in replica.keys("series/"))
 
 
+@pytest.mark.slow
 def test_tombstones_and_log_name_no_patient_and_recipients_are_told(tmp_path):
     private, public = two_releases(tmp_path)
     record_disclosure(private, Disclosure("lab-7", "2026.11.1", "2026-11-22", "segmentation", "DUA-12"))
@@ -187,6 +196,7 @@ def test_tombstones_and_log_name_no_patient_and_recipients_are_told(tmp_path):
     assert [e.kind for e in read_log(public).entries] == ["release", "release", "release", "reissue", "withdrawal"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", ["before the plan is finished", "before anybody is told", "after the first is told"])
 def test_recipients_of_a_withdrawal_that_was_killed_are_told_by_the_next_run(tmp_path, monkeypatch, killed):
     private, public = two_releases(tmp_path)
@@ -224,6 +234,7 @@ def test_recipients_of_a_withdrawal_that_was_killed_are_told_by_the_next_run(tmp
     assert withdraw_patient(private, public).recipients == ()
 
 
+@pytest.mark.slow
 def test_who_received_a_release_after_it_was_replaced_is_told_of_the_next_withdrawal_only_once(tmp_path):
     private, public = two_releases(tmp_path)
     withdraw_patient(private, public, 1)
@@ -235,6 +246,7 @@ def test_who_received_a_release_after_it_was_replaced_is_told_of_the_next_withdr
     assert told == [("late", "1.json"), ("late", "2.json"), ("new", "2.json")]
 
 
+@pytest.mark.slow
 def test_a_patient_report_names_who_received_a_release_before_it_was_redacted_for_somebody_else(tmp_path):
     private, public = two_releases(tmp_path)
     record_disclosure(private, Disclosure("lab-7", "2026.11.0", "2026-11-22"))
@@ -245,12 +257,14 @@ def test_a_patient_report_names_who_received_a_release_before_it_was_redacted_fo
     assert report_patient(private, public, "MRN-00004").disclosures == ()
 
 
+@pytest.mark.slow
 def test_a_disclosure_to_nobody_is_refused(tmp_path):
     private, _ = two_releases(tmp_path)
     with pytest.raises(UsageError, match="recipient"):
         record_disclosure(private, Disclosure(" ", "2026.11.0", "2026-11-22"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tamper", ["changed", "gone", "swapped", "no event", "not JSON"])
 def test_each_tampering_of_the_audit_log_breaks_its_chain_from_there_on(tmp_path, tamper):
     private, public = two_releases(tmp_path)
@@ -270,6 +284,7 @@ def test_each_tampering_of_the_audit_log_breaks_its_chain_from_there_on(tmp_path
     assert len(intact) == len(keys) - (tamper == "gone")
 
 
+@pytest.mark.slow
 def test_the_audit_log_is_chained_holds_no_identifier_and_shows_tampering(tmp_path):
     private, public = two_releases(tmp_path)
     withdraw_patient(private, public)
@@ -285,6 +300,7 @@ def test_the_audit_log_is_chained_holds_no_identifier_and_shows_tampering(tmp_pa
         audit.record(private, "note", text="patient said 'no'\n")
 
 
+@pytest.mark.slow
 def test_a_patient_never_released_is_suppressed_all_the_same(tmp_path):
     private, public = two_releases(tmp_path)
     done = withdraw(private, public, SIGNER, LATER, Asked(patient_ids=("MRN-00005",)))

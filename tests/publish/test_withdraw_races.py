@@ -111,6 +111,7 @@ def test_what_names_a_private_object_goes_after_it(tmp_path, monkeypatch, delete
     assert (count[0], held) == (deleted, [])
 
 
+@pytest.mark.slow
 def test_another_withdrawal_finishes_what_a_killed_one_planned(tmp_path, monkeypatch):
     private, public = two_releases(tmp_path)
 
@@ -127,6 +128,7 @@ def test_another_withdrawal_finishes_what_a_killed_one_planned(tmp_path, monkeyp
     assert verify(public, full=True, today=LATER).ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before the list is asked", "after the list was asked"])
 def test_a_publisher_at_work_never_commits_what_is_withdrawn_meanwhile(tmp_path, monkeypatch, moment):
     private, public, _, _ = published(tmp_path, Shape(patients=2))
@@ -157,6 +159,7 @@ def test_a_publisher_at_work_never_commits_what_is_withdrawn_meanwhile(tmp_path,
     assert candidate.counts["patients"] == 3
 
 
+@pytest.mark.slow
 def test_a_release_committed_while_the_withdrawal_looked_is_replaced_too(tmp_path, monkeypatch):
     private, public, _, _ = published(tmp_path, Shape(patients=2))
     candidate = frozen(private, Shape(patients=3))
@@ -179,6 +182,7 @@ def test_a_release_committed_while_the_withdrawal_looked_is_replaced_too(tmp_pat
     assert not [k for k in public.keys("series/") if f"/{uid(1)}." in k]
 
 
+@pytest.mark.slow
 def test_two_withdrawals_at_once_each_have_their_tombstone(tmp_path, monkeypatch):
     private, public = two_releases(tmp_path)
     from tasks.publish import withdraw as module
@@ -199,6 +203,7 @@ def test_two_withdrawals_at_once_each_have_their_tombstone(tmp_path, monkeypatch
     assert other[0].tombstone == "tombstones/00000002.json"
 
 
+@pytest.mark.slow
 def test_a_dataset_can_lose_its_last_patient_and_go_on(tmp_path):
     private, public, _, _ = published(tmp_path, Shape(patients=1))
     done = withdraw_patient(private, public, 1)
@@ -210,6 +215,7 @@ def test_a_dataset_can_lose_its_last_patient_and_go_on(tmp_path):
     assert verify(public, full=True, today=LATER).counts["patients"] == 1
 
 
+@pytest.mark.slow
 def test_nothing_under_that_name_is_said_so_and_suppressed_all_the_same(tmp_path):
     private, public = two_releases(tmp_path)
     done = withdraw(private, public, SIGNER, LATER, Asked(patient_ids=("nobody",)))

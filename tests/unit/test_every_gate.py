@@ -28,6 +28,7 @@ def test_every_gate_has_a_kind_of_defect():
     assert {LEFTOVERS["T"], "No object may still show a face"} <= set(DEFECTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("defect", CANDIDATE_DEFECTS, ids=lambda d: f"{d.gate} {d.kind}")
 def test_a_gate_catches_its_defect_and_lets_the_clean_control_pass(defect: CandidateDefect):
     planted, clean = try_candidates(defect, 6 if defect.most > SLOW else 3, POLICY.gates)

@@ -35,6 +35,7 @@ def test_a_chest_has_no_face(tmp_path, modality):
     assert {("no face", None, False)} == {(o.verdict, o.reason, o.face_in_fov) for o in outcomes}
 
 
+@pytest.mark.slow
 def test_a_chest_costs_little(tmp_path):
     values, to_patient = chest(shape=(60, 256, 256))
     series = write_series(tmp_path, values, to_patient, "CT")
@@ -74,6 +75,7 @@ def test_a_series_with_few_planes_is_held_when_nobody_can_look_at_it(tmp_path, n
     assert {Reason.FACE_NOT_ASSESSABLE} == {decision.reason for decision in plan.decisions.values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fires", "verdict", "reason"), [(False, "no face", None), (True, "not assessable", Reason.FACE_NOT_ASSESSABLE)])
 @pytest.mark.parametrize("body", [ball, knee])
 def test_a_body_that_no_frame_explains_is_what_the_detectors_say(tmp_path, monkeypatch, body, fires, verdict, reason):
@@ -83,6 +85,7 @@ def test_a_body_that_no_frame_explains_is_what_the_detectors_say(tmp_path, monke
     assert {(verdict, reason)} == {(decision.verdict, decision.reason) for decision in plan.decisions.values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [leg])
 def test_a_body_that_no_frame_explains_is_held_when_nobody_can_look_at_it(tmp_path, no_detectors, body):
     values, to_patient = body("MR")
@@ -97,6 +100,7 @@ def test_an_object_that_the_plan_never_saw_is_held(tmp_path):
     assert {Reason.FACE_NOT_EXAMINED} == {o.reason for o in outcomes}
 
 
+@pytest.mark.slow
 def test_a_head_without_its_vault_is_never_passed_on_the_silence_of_detectors(tmp_path, monkeypatch):
     monkeypatch.setattr(doubtful, "detect_faces", silent)
     values, to_patient = head("CT", (4.0, 2.5, 2.5), z_range=(-130.0, -38.0))
@@ -111,18 +115,21 @@ def test_a_limb_cut_by_the_field_of_view_that_is_longer_than_any_head_is_deep_pa
     assert {"no face"} == {decision.verdict for decision in plan.decisions.values()}
 
 
+@pytest.mark.slow
 def test_an_mr_head_without_its_vault_gets_its_frame(tmp_path, no_detectors):
     values, to_patient = head("MR", (4.0, 2.5, 2.5), z_range=(-130.0, -8.0))
     plan = plan_faces([write_series(tmp_path, values, to_patient, "MR")], FacePolicy())
     assert {"defaced"} == {decision.verdict for decision in plan.decisions.values()}
 
 
+@pytest.mark.slow
 def test_a_head_that_its_header_calls_feet_gets_its_frame(tmp_path, no_detectors):
     values, to_patient = head("MR", (4.0, 3.0, 3.0))
     plan = plan_faces([write_series(tmp_path, values, turned("y", 180) @ to_patient, "MR")], FacePolicy())
     assert {"defaced"} == {decision.verdict for decision in plan.decisions.values()}
 
 
+@pytest.mark.slow
 def test_the_lower_half_of_a_face_is_held_whatever_detectors_say(tmp_path, monkeypatch):
     monkeypatch.setattr(doubtful, "detect_faces", silent)
     values, to_patient = head("CT", (3.0, 2.5, 2.5), z_range=(-140.0, -46.0))

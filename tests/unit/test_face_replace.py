@@ -98,6 +98,7 @@ def test_nothing_outside_the_region_changes(bare):
         assert all(e == outcome.instance.dataset[e.tag] for e in instance.dataset if e.tag != 0x7FE00010)
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_bytes(bare):
     series, _plan, _instances, outcomes, _ = bare
     again = deface_series(instances_of(series), plan_faces([series], POLICY), POLICY)
@@ -109,6 +110,7 @@ def test_the_given_instances_keep_their_pixels(bare):
     assert all(i.dataset.PixelData == dcmread(f.file.path).PixelData for i, f in zip(instances, series.files, strict=True))
 
 
+@pytest.mark.slow
 def test_a_second_pass_changes_nothing(bare, tmp_path):
     series, _plan, _instances, outcomes, _ = bare
     paths = written(outcomes, tmp_path / "out")
@@ -119,6 +121,7 @@ def test_a_second_pass_changes_nothing(bare, tmp_path):
     assert [o.instance.dataset.PixelData for o in outcomes] == [o.instance.dataset.PixelData for o in again]
 
 
+@pytest.mark.slow
 def test_the_judge_confirms_by_relief_and_says_that_detectors_did_not_look(bare, tmp_path):
     *_, plan, _instances, outcomes, _ = bare
     judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
@@ -126,6 +129,7 @@ def test_the_judge_confirms_by_relief_and_says_that_detectors_did_not_look(bare,
     assert {"F0.detectors-not-run"} == {f.rule for o in judged for f in o.findings}
 
 
+@pytest.mark.slow
 def test_installed_detectors_that_give_no_answer_withdraw_the_claim(bare, tmp_path, monkeypatch):
     *_, plan, _instances, outcomes, _ = bare
     monkeypatch.setenv("SALLYPORT_FACE_JUDGE", "/bin/false")
@@ -140,6 +144,7 @@ def test_the_judge_withdraws_the_claim_when_the_face_is_still_there(bare, tmp_pa
     assert {("face left", Reason.FACE_LEFT)} == {(o.verdict, o.reason) for o in judged}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fires", "reason"), [(True, Reason.FACE_LEFT), (False, Reason.FACE_NOT_ASSESSABLE)])
 def test_detectors_that_fire_or_were_blind_withdraw_the_claim(bare, tmp_path, monkeypatch, fires, reason):
     *_, plan, _instances, outcomes, _ = bare
@@ -155,6 +160,7 @@ def first_third(far, pictures, portraits=(), box=()):
     return Detections(dict.fromkeys(LIMITS, hits), {}, embeddings)
 
 
+@pytest.mark.slow
 def test_detectors_that_fired_before_and_not_after_confirm_the_claim(bare, tmp_path, monkeypatch):
     *_, plan, _instances, outcomes, _ = bare
     monkeypatch.setattr(judge, "detect_faces", partial(first_third, 0.6))
@@ -162,6 +168,7 @@ def test_detectors_that_fired_before_and_not_after_confirm_the_claim(bare, tmp_p
     assert {("defaced", None, ())} == {(o.verdict, o.reason, o.findings) for o in judged}
 
 
+@pytest.mark.slow
 def test_a_recogniser_that_still_knows_the_face_withdraws_the_claim(bare, tmp_path, monkeypatch):
     *_, plan, _instances, outcomes, _ = bare
     monkeypatch.setattr(judge, "detect_faces", partial(first_third, 0.3))
@@ -199,6 +206,7 @@ def test_remove_leaves_air_where_the_face_was_and_the_same_voxels_elsewhere(bare
     assert where[:, 0].max() < 12  # above the brow
 
 
+@pytest.mark.slow
 def test_brain_leaves_the_brain_and_air_around_it_and_nothing_of_a_face(bare, tmp_path):
     series, _plan, instances, _outcomes, _to_patient = bare
     policy = FacePolicy(action="brain")
@@ -213,6 +221,7 @@ def test_brain_leaves_the_brain_and_air_around_it_and_nothing_of_a_face(bare, tm
     assert {("defaced", None)} == {(o.verdict, o.reason) for o in judge_series(written(left, tmp_path / "out"), left, plan, policy)}
 
 
+@pytest.mark.slow
 def test_a_second_pass_over_a_brain_alone_changes_nothing(bare, tmp_path):
     series, *_ = bare
     policy = FacePolicy(action="brain")
@@ -223,6 +232,7 @@ def test_a_second_pass_over_a_brain_alone_changes_nothing(bare, tmp_path):
     assert {("already defaced", None, "")} == {(o.verdict, o.reason, o.method) for o in again}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["quarantine", "keep"])
 def test_other_actions_change_no_voxel(bare, action):
     series, *_ = bare

@@ -75,6 +75,7 @@ def contours(path, frame="1.2.3.4.5", level=-62.0):
     )
 
 
+@pytest.mark.slow
 def test_a_sister_too_thin_to_tell_gets_the_frame_of_its_sister(mr_head, tmp_path):
     series, values, to_patient = mr_head
     sister = to_patient.copy()
@@ -84,6 +85,7 @@ def test_a_sister_too_thin_to_tell_gets_the_frame_of_its_sister(mr_head, tmp_pat
     assert {"defaced"} == {o.verdict for o in deface_series(instances_of(thin), plan, POLICY)}
 
 
+@pytest.mark.slow
 def test_dose_in_the_region_becomes_zero_and_nothing_else(mr_head, tmp_path):
     series, values, to_patient = mr_head
     grid = dose(tmp_path / "dose.dcm", to_patient, values.shape)
@@ -94,6 +96,7 @@ def test_dose_in_the_region_becomes_zero_and_nothing_else(mr_head, tmp_path):
     assert set(np.unique(left)) == {0, 500}
 
 
+@pytest.mark.slow
 def test_contours_lose_the_points_of_the_face(mr_head, tmp_path):
     series, *_ = mr_head
     structure = contours(tmp_path / "rs.dcm")
@@ -122,6 +125,7 @@ def test_in_an_unknown_frame_of_reference_sisters_are_held(mr_chest, tmp_path):
     assert decision.reason == Reason.FACE_IN_SISTER
 
 
+@pytest.mark.slow
 def test_a_capture_beside_a_head_is_held(mr_head, tmp_path):
     series, *_ = mr_head
     picture = single(tmp_path / "sc.dcm", SecondaryCaptureImageStorage, "MR", BitsAllocated=8, PixelData=b"\0" * 64)
@@ -129,6 +133,7 @@ def test_a_capture_beside_a_head_is_held(mr_head, tmp_path):
     assert plan.decisions[picture.files[0].file.path].reason == Reason.FACE_IN_SISTER
 
 
+@pytest.mark.slow
 def test_a_head_elsewhere_in_the_same_frame_of_reference_is_held(mr_head, tmp_path):
     series, values, to_patient = mr_head
     moved = to_patient.copy()

@@ -6,6 +6,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from pydicom import dcmread
 from pydicom.filewriter import dcmwrite
 
@@ -67,6 +68,7 @@ def test_age_comes_from_the_birth_date_and_is_capped(tmp_path):
     assert _values(_foresee(headers, tmp_path, k=3))["smallest crowd"] == 3
 
 
+@pytest.mark.slow
 def test_what_the_policy_removes_is_no_risk(tmp_path):
     headers = [_header(i, age=f"{20 + i:03d}Y") for i in range(24)]
     assert _values(_foresee(headers, tmp_path, "strict"))["smallest crowd"] == 24

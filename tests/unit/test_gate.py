@@ -21,6 +21,7 @@ def held_by(judgement):
     return {v["gate"] for v in judgement.verdicts.to_pylist() if v["verdict"] != "pass"}
 
 
+@pytest.mark.slow
 def test_a_clean_candidate_is_approved_by_all_suites():
     judgement = judged(clean_candidate())
     assert judgement.verdict.reasons == ()
@@ -50,6 +51,7 @@ FOUND = [(f"{gate}.rule", gate) for gate in ("T1", "T1x", "T2", "T3", "T5", "T6"
 FOUND += [("U1.pixels", "U"), ("something.new", "T")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "gate"), [d[1:] for d in DEFECTS], ids=[d[0] for d in DEFECTS])
 def test_a_defect_holds_the_candidate(rows, gate):
     judgement = judged(rows)
@@ -57,6 +59,7 @@ def test_a_defect_holds_the_candidate(rows, gate):
     assert gate in held_by(judgement)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "gate"), FOUND)
 def test_a_finding_holds_under_the_name_of_its_gate(rule, gate):
     rows = clean_candidate()
@@ -64,11 +67,13 @@ def test_a_finding_holds_under_the_name_of_its_gate(rule, gate):
     assert held_by(judgement) == {gate}
 
 
+@pytest.mark.slow
 def test_findings_below_the_line_hold_nothing():
     rows = clean_candidate()
     assert judged(rows, findings(finding(rows[0]["SOPInstanceUID"], "P1.ocr.removed", score=0.0))).verdict.approved
 
 
+@pytest.mark.slow
 def test_a_finding_holds_its_object_by_its_released_uid():
     rows = clean_candidate()
     judgement = judged(rows, findings(finding(rows[3]["SOPInstanceUID"])))
@@ -77,10 +82,12 @@ def test_a_finding_holds_its_object_by_its_released_uid():
     assert not judgement.verdict.approved
 
 
+@pytest.mark.slow
 def test_a_finding_about_an_object_that_stays_behind_holds_nothing():
     assert judged(clean_candidate(), findings(finding("2.25.999"))).verdict.approved
 
 
+@pytest.mark.slow
 def test_a_receipt_that_does_not_add_up_holds():
     from dataclasses import replace
 
@@ -89,26 +96,31 @@ def test_a_receipt_that_does_not_add_up_holds():
     assert "I2" in held_by(judged(rows, receipts=[replace(first, instance_count=3), *others]))
 
 
+@pytest.mark.slow
 def test_a_study_without_a_receipt_holds():
     rows = clean_candidate()
     assert "I2" in held_by(judged(rows, receipts=receipts_of(rows)[1:]))
 
 
+@pytest.mark.slow
 def test_a_missing_object_of_a_study_holds():
     rows = clean_candidate()
     assert "I2" in held_by(judged(rows[1:], receipts=receipts_of(rows)))
 
 
+@pytest.mark.slow
 def test_a_study_left_out_as_a_whole_is_fine():
     rows = clean_candidate(25)
     assert judged(rows[2:], receipts=receipts_of(rows)).verdict.approved
 
 
+@pytest.mark.slow
 def test_a_candidate_without_a_digest_is_never_approved():
     rows = clean_candidate()
     assert not judge(table(rows), NO_FINDINGS, receipts_of(rows), POLICY, "", planned=clean_measures(rows)).verdict.approved
 
 
+@pytest.mark.slow
 def test_a_small_release_can_be_made_on_purpose():
     """`gates: {k: 1}` loosens every crowd, and the policy's digest says so."""
     policy = POLICY.with_gates({"k": 1})

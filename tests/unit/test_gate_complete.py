@@ -93,11 +93,13 @@ def test_every_check_has_its_defect():
     assert described - NEEDS_ITS_TABLE == set(DEFECTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("description", sorted(DEFECTS))
 def test_its_defect_fails_the_check(description):
     assert description in _failing_of(DEFECTS[description])
 
 
+@pytest.mark.slow
 def test_risk_that_was_not_measured_fails(monkeypatch):
     import expectations.tables as tables
     from tasks.schemas import RISK

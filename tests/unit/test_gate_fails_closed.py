@@ -35,6 +35,7 @@ def _raise(*_, **__):
     raise ValueError(SECRET)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["measure_risk", "hold_reason"])
 def test_a_measure_that_raises_holds_and_says_only_its_class(monkeypatch, name):
     from tests.unit.gate_tables import finding, findings
@@ -46,6 +47,7 @@ def test_a_measure_that_raises_holds_and_says_only_its_class(monkeypatch, name):
     assert SECRET not in repr(judgement)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", gate.SUITE_NAMES)
 def test_a_suite_that_raises_holds(monkeypatch, suite):
     import expectations.suites as suites
@@ -57,6 +59,7 @@ def test_a_suite_that_raises_holds(monkeypatch, suite):
     assert suite in broken(judgement)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", gate.SUITE_NAMES)
 def test_a_suite_that_is_absent_holds(monkeypatch, suite):
     import expectations.suites as suites
@@ -65,6 +68,7 @@ def test_a_suite_that_is_absent_holds(monkeypatch, suite):
     assert suite in broken(judged())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suite", gate.SUITE_NAMES)
 def test_a_suite_without_expectations_holds(monkeypatch, suite):
     import expectations.suites as suites
@@ -87,6 +91,7 @@ def test_a_library_that_answers_nothing_holds(monkeypatch):
     assert judgement.verdict.suites == ()
 
 
+@pytest.mark.slow
 def test_a_failure_without_row_numbers_holds(monkeypatch):
     """The library says that a measure failed, but not which: none of them passes."""
     import expectations.results as results
@@ -98,6 +103,7 @@ def test_a_failure_without_row_numbers_holds(monkeypatch):
     assert "K" in broken(judgement)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["sha256", "PatientID", "pixels_examined", "face_verdict", "deid_option_codes", "status"])
 def test_a_table_without_a_column_holds(column):
     judgement = judged(instances=table(clean_candidate()).drop_columns([column]))
@@ -105,6 +111,7 @@ def test_a_table_without_a_column_holds(column):
     assert broken(judgement)
 
 
+@pytest.mark.slow
 def test_a_column_without_a_role_holds():
     instances = table(clean_candidate())
     judgement = judged(instances=instances.append_column("Occupation", pa.nulls(instances.num_rows, pa.string())))
@@ -112,6 +119,7 @@ def test_a_column_without_a_role_holds():
     assert "re-identification risk" not in judgement.verdict.suites
 
 
+@pytest.mark.slow
 def test_all_values_null_holds():
     instances = table(clean_candidate())
     nulls = pa.table({n: pa.nulls(instances.num_rows, t) for n, t in zip(instances.schema.names, instances.schema.types, strict=True)})

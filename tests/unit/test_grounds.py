@@ -79,6 +79,7 @@ def test_an_approval_that_ends_has_the_candidate_judged(sides: tuple[Store, Stor
     assert stands_until(_spec(), *sides, "one", published=True, now=NOW) == min(ends, NOW + LONGEST)
 
 
+@pytest.mark.slow
 def test_the_log_follows_from_what_it_was_by_our_own_release_alone(sides: tuple[Store, Store]) -> None:
     private, public = sides
     signer = signer_from_secret(SECRET)

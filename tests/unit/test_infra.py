@@ -95,6 +95,7 @@ def test_the_dockerfile_is_accepted_and_copies_what_there_is() -> None:
             assert all((INFRA.parent / source).exists() for source in line.split()[1:-1]), line
 
 
+@pytest.mark.slow
 def test_kubernetes_objects_fit_the_schema(tmp_path: Path) -> None:
     objects = list(yaml.safe_load_all(run("kubectl", "kustomize", "kubernetes")))
     assert {o["kind"] for o in objects} >= {"Deployment", "StatefulSet", "Service", "NetworkPolicy", "Namespace", "ConfigMap"}
@@ -129,6 +130,7 @@ def test_terraform_is_well_formed() -> None:
     run("terraform", "fmt", "-check", "terraform")
 
 
+@pytest.mark.slow
 def test_terraform_refers_to_nothing_that_is_not_declared() -> None:
     program = validator("hcl2tojson")
     declared: dict[str, set[str]] = {"var": set(), "local": set(), "data": set(), "resource": set()}

@@ -126,6 +126,7 @@ def test_an_absent_engine_stops_the_run(monkeypatch):
         engine_module.the_engine.cache_clear()
 
 
+@pytest.mark.slow
 def test_looking_again_sees_text_that_was_left(tmp_path):
     frame, _ = draw(noise(300, 400), "DOE^JANE 1961", (40, 60))
     instance = instance_of(frame, modality="US")

@@ -39,6 +39,7 @@ def test_an_entry_is_found_by_its_header_and_fits_its_frame(device):
     assert device_of(instance.dataset) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", [d for d in WHOLE if d.rows <= 480], ids=_name)
 def test_text_in_a_known_region_is_blanked_and_text_elsewhere_is_told_apart(device):
     inside, ink = _fixture(device, (2, 14))
@@ -51,6 +52,7 @@ def test_text_in_a_known_region_is_blanked_and_text_elsewhere_is_told_apart(devi
     assert {f.kind for f in outcome.findings} == {"text_outside_known_region"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", [d for d in BANNERS if d.rows <= 480], ids=_name)
 def test_a_banner_with_text_is_blanked_whole_and_text_elsewhere_is_blanked_as_it_lies(device):
     x, y, width, height = device.regions[0]

@@ -54,6 +54,7 @@ def test_an_overlay_in_unused_bits_is_blanked():
     assert outcome.reason is None and not (stored[ink] & (1 << 14)).any()
 
 
+@pytest.mark.slow
 def test_text_in_a_later_part_of_a_concatenation_is_blanked_there():
     parts = [np.stack([noise(128, 160, seed=4 * part + i) for i in range(4)]) for part in range(3)]
     parts[2][1], ink = draw(parts[2][1], "DOE JANE", (10, 40), value=220, scale=0.6)

@@ -23,17 +23,20 @@ def _instances(slices):
     return [instance_of(s, modality="CT", bits_stored=12) for s in slices]
 
 
+@pytest.mark.slow
 def test_a_clean_volume_passes_untouched():
     outcomes = clean_text(_instances(_volume()), POLICY)
     assert {(o.reason, o.examined, o.blanked_regions) for o in outcomes} == {(None, True, 0)}
 
 
+@pytest.mark.slow
 def test_the_noise_of_air_cut_off_at_zero_is_no_text():
     slices = [np.clip(s.astype(int) - 24, 0, None).astype(np.uint16) for s in _volume(8, 256, 256)]
     outcomes = clean_text(_instances(slices), POLICY)
     assert [o.blanked_regions for o in outcomes] == [0] * 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [4000, 1100])
 def test_text_in_one_slice_of_many_is_blanked_there(value):
     slices = _volume()
@@ -45,12 +48,14 @@ def test_text_in_one_slice_of_many_is_blanked_there(value):
     assert all(o.reason is None for o in outcomes) and sum(o.blanked_regions for o in untouched) == 0
 
 
+@pytest.mark.slow
 def test_a_page_of_odd_size_inside_a_series_is_looked_at_itself():
     page, ink = draw(np.zeros((200, 300), np.uint16), "DOSE DOE JANE", (10, 90), value=900)
     outcomes = clean_text([*_instances(_volume(6)), instance_of(page, modality="CT", bits_stored=12)], POLICY)
     assert len(np.unique(outcomes[-1].instance.dataset.pixel_array[ink])) == 1
 
 
+@pytest.mark.slow
 def test_a_slice_that_does_not_decode_is_held_and_the_others_pass():
     instances = _instances(_volume(7))
     instances[3].dataset.PixelData = b"\0" * 100
@@ -79,6 +84,7 @@ def test_text_that_stands_in_a_cine_is_blanked_in_every_frame():
     assert outcome.reason is None and all(len(np.unique(frame[ink])) == 1 for frame in after)
 
 
+@pytest.mark.slow
 def test_text_in_one_frame_of_a_cine_is_blanked():
     rng = np.random.default_rng(5)
     frames = np.stack([np.clip(rng.normal(60, 20, (128, 160)), 0, 200) for _ in range(12)]).astype(np.uint8)

@@ -23,6 +23,7 @@ def specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
     return next(make_specimens(1, tmp_path_factory.mktemp("damaged"), POLICY, Secret(bytes(range(32)))))
 
 
+@pytest.mark.slow
 def test_no_damage_breaks_the_scan(specimen: Specimen, tmp_path: Path) -> None:
     whole = specimen.written.read_bytes()
     path = tmp_path / "damaged"

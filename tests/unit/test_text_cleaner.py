@@ -58,6 +58,7 @@ def test_a_repr_shows_no_value(cleaner: TextCleaner) -> None:
     assert "Anna" not in repr(PATIENT) + repr(cleaner.clean("Anna", "PatientComments")) + repr(cleaner)
 
 
+@pytest.mark.slow
 def test_time_grows_with_length_alone(cleaner: TextCleaner) -> None:
     import time
 

@@ -33,6 +33,7 @@ def _copies(paths, folder, change):
     return pairs
 
 
+@pytest.mark.slow
 def test_a_defaced_head_kept_its_depth(series, tmp_path, monkeypatch):
     monkeypatch.setenv("SALLYPORT_FACE_JUDGE", "off")
     modality, files = series
