@@ -1,4 +1,4 @@
-"""Small studies that share a future: Dask's own cost is per future, twelve milliseconds, as much as a tiny study's scan."""
+"""Small studies that share a future, because what Dask costs, it costs for each future."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import secrets
 import shutil
 import socket
 import sys
@@ -23,7 +22,7 @@ from flows.checkup_results import Doubt, Finding, Trouble
 from flows.local_server import LEASES_ON_DISK
 from tasks.archive_spec import DicomwebArchive, DimseArchive, FolderArchive
 from tasks.errors import ReleaseError
-from tasks.publish.store import PROBES, AlreadyExistsError, Store, open_store
+from tasks.publish.store import Store, open_store
 from tasks.spec import Spec
 
 GIB = 1 << 30
@@ -113,34 +112,14 @@ def _stores(spec: Spec) -> str:
     if folder is not None:
         with suppress(OSError):  # the probe says what is wrong
             folder.parent.mkdir(parents=True, mode=0o700)
-    _probe(private)
+    try:
+        private.probe(_PROBE)
+    except ReleaseError as error:
+        raise Trouble(f"private side: {error.problem}", error.remedy) from None
     next(iter(public.keys("latest")), None)
     for store, name in ((private, "private"), (public, "public")):
         _check_folder(store, name)
     return "private side can be written, and does put-if-absent; public side can be listed"
-
-
-def _probe(private: Store) -> None:
-    try:
-        for stale in list(private.keys(_PROBE)):  # of a check that was killed
-            private.delete(stale)
-        # Another check at the same moment takes our probe away: it is asked again.
-        if not any(_refuses_second(private, f"{_PROBE}{secrets.token_hex(8)}") for _ in range(PROBES)):
-            raise Trouble("the private store overwrites with put-if-absent", "use a store that honours If-None-Match")
-    except OSError as error:
-        raise Trouble(f"the private side cannot be written ({type(error).__name__})", "check the folder and its permissions") from None
-
-
-def _refuses_second(private: Store, key: str) -> bool:
-    try:
-        private.put(key, b"first", if_absent=True)
-        private.put(key, b"second", if_absent=True)
-    except AlreadyExistsError:
-        return True
-    finally:
-        with suppress(Exception):
-            private.delete(key)
-    return False
 
 
 def _check_folder(store: Store, name: str) -> None:

@@ -45,14 +45,14 @@ def local_server(home: Path, port: int, seconds: float = 180) -> Iterator[str]:
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
-        _wait(f"{address}/api/health", process, seconds, home)
+        if not answers(f"{address}/api", process, seconds):
+            log_file = home / "server.log"
+            if process.poll() is not None:
+                raise ReleaseError("serve", "the Prefect server ended", f"see {log_file}; is the port taken? choose one with --port")
+            raise ReleaseError("serve", f"the Prefect server did not answer within {seconds:.0f} s", f"see {log_file}")
         yield address
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        end(process, 30)
 
 
 def _login(path: Path) -> str:
@@ -66,17 +66,26 @@ def _login(path: Path) -> str:
         return login
 
 
-def _wait(url: str, process: subprocess.Popen[bytes], seconds: float, home: Path) -> None:
+def answers(api: str, process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Return True once the server behind an API address answers; False when its process ended, or the seconds have passed."""
     import httpx
 
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise ReleaseError("serve", "the Prefect server ended", f"see {home / 'server.log'}; is the port taken? choose one with --port")
+    while process.poll() is None and (left := deadline - time.monotonic()) > 0:
         try:
-            if httpx.get(url, timeout=5, trust_env=False).status_code in (200, 401):
-                return
+            if httpx.get(f"{api}/health", timeout=left, trust_env=False).status_code in (200, 401):
+                return True
         except httpx.HTTPError:
             pass
-        time.sleep(0.3)
-    raise ReleaseError("serve", f"the Prefect server did not answer within {seconds:.0f} s", f"see {home / 'server.log'}")
+        time.sleep(0.2)
+    return False
+
+
+def end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """End a server; kill it when it takes longer than some seconds."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

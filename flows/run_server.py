@@ -14,16 +14,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 from pathlib import Path
 
+from flows.local_server import answers, end
 from flows.machine import broken_machine
+from flows.settings import startup_seconds
 from tasks.errors import ReleaseError
 from tasks.publish.store import open_store
 from tasks.spec import Spec
 
-_TIMEOUT_VARIABLE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 _DATABASE = "prefect.db"
 
 
@@ -48,17 +48,8 @@ class RunServer:
 
     def wait(self) -> None:
         """Return once it answers; ReleaseError when it ended or is not there in time."""
-        import httpx
-
-        seconds = float(os.environ.get(_TIMEOUT_VARIABLE, "900"))
-        deadline = time.monotonic() + seconds
-        while self._process.poll() is None and time.monotonic() < deadline:
-            try:
-                httpx.get(f"{self._url}/health", timeout=max(0.1, deadline - time.monotonic()), trust_env=False)
-            except httpx.HTTPError:
-                time.sleep(0.1)
-            else:
-                return
+        if answers(self._url, self._process, startup_seconds()):
+            return
         if self._process.poll() is None:
             what, remedy = "its server did not start in time", "run it again when the machine is less busy; nothing is lost"
         else:
@@ -67,12 +58,7 @@ class RunServer:
 
     def stop(self) -> None:
         """End it."""
-        self._process.terminate()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, 5)
 
 
 def start_server(spec: Spec) -> RunServer | None:

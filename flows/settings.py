@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+_STARTUP = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 _DEFAULTS = {
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "900",  # 10 s of work: two minutes were not enough on a machine at load 20
+    _STARTUP: "900",  # 10 s of work: two minutes were not enough on a machine at load 20
     "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # SQLite: a writer waits for another instead of failing
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
@@ -21,3 +22,8 @@ def prepare_prefect(*, verbose: bool = False) -> None:
         os.environ.setdefault(name, value)
     if verbose:
         os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
+
+
+def startup_seconds() -> float:
+    """Return how long a run waits for its own Prefect server."""
+    return float(os.environ.get(_STARTUP, _DEFAULTS[_STARTUP]))

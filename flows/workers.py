@@ -60,7 +60,7 @@ def connect(workers: Workers, scratch: Path) -> Iterator[Any]:
     settings = {
         "distributed.scheduler.allowed-failures": 0,  # suspects are run again by us, alone
         "distributed.worker.daemon": True,
-        # Workers are forked from a process that has imported everything: each starts in a fifth of a second, and they share memory.
+        # Workers are forked from a process that has imported everything: none imports again, and they share memory.
         "distributed.worker.multiprocessing-method": "forkserver",
         "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1,
         # Scratch lies where the private side is, on a slow disk too: that is the spec's choice, and no news to whoever reads the log.

@@ -101,23 +101,27 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
         while waiting:
             box, may_be_drawn = waiting.pop()
             inked = _values_of(box, values, maps.ink) if may_be_drawn else []
-            value = next((v for v in inked if _elsewhere(values == v, box) <= _COMMON), None)
-            if value is not None:
-                whole = fitted(box, values == value)
+            same = next((same for same in (values == v for v in inked) if _elsewhere(same, box) <= _COMMON), None)
+            if same is not None:
+                whole = fitted(box, same)
                 waiting += left_of(box, whole, maps)
                 proven = _has_length(box, grey, maps.ink) or (_is_clear(whole) and stands_out(box, grey, maps.ink))
                 is_tight = whole.slack < box.slack
                 longer = whole if is_tight else lengthened(whole, maps.line)
-                longer = in_parts(longer, maps, values == value if is_tight else None)
+                longer = in_parts(longer, maps, same if is_tight else None)
                 found.append(_Line(whole, with_strokes(longer, maps), proven))
                 continue
             is_noisy = bool(inked) and not _is_flat(box, values == inked[0], maps.ink)
-            is_sure = _is_clear(box) and doubt <= 1 and not is_noisy and _is_there(box, grey, maps.ink)
-            is_low = min(box.sides) <= _HIGH * min(grey.shape) or box.score >= _CERTAIN  # a row of ribs or small pictures is higher
-            proven = is_low and (is_sure or _is_distinct(box, grey, maps.ink, box.score >= _SURER or not is_noisy))
             longer = in_parts(lengthened(box, maps.line), maps, None)
-            is_clear = is_low and box.score >= _ALMOST_SURE and distinctness(box, grey, maps.ink) >= _ABOVE_FOLDS
-            found.append(_Line(box, with_strokes(longer, maps), proven, is_clear=is_clear))
+            line = _Line(box, with_strokes(longer, maps), is_proven=False)
+            is_low = min(box.sides) <= _HIGH * min(grey.shape) or box.score >= _CERTAIN  # a row of ribs or small pictures is higher
+            if is_low and box.score >= _ALMOST_SURE:  # nothing less is proven without a reading
+                clear = distinctness(box, grey, maps.ink)
+                is_there = clear >= _AT_ALL or box.score >= _CERTAIN  # strokes differ at all, or the network needs no more
+                is_sure = _is_clear(box) and doubt <= 1 and not is_noisy and is_there
+                is_distinct = _is_distinct(box, clear, box.score >= _SURER or not is_noisy) and stands_out(box, grey, maps.ink)
+                line = line._replace(is_proven=is_sure or is_distinct, is_clear=clear >= _ABOVE_FOLDS)
+            found.append(line)
     return found
 
 
@@ -164,25 +168,17 @@ def _is_clear(box: TextBox) -> bool:
     return box.score >= _SURE and max(box.sides) >= max(2.5 * min(box.sides), 30.0)
 
 
-def _is_there(box: TextBox, grey: Real, ink: Real) -> bool:
-    """Tell whether strokes differ from their ground at all, or the network is so sure that they need not."""
-    return box.score >= _CERTAIN or distinctness(box, grey, ink) >= _AT_ALL
-
-
 def _has_length(box: TextBox, grey: Real, ink: Real) -> bool:
     """Tell whether a line of one exact value is longer than it is high: a good deal where the network is not sure of it."""
     ratio = max(box.sides) / max(min(box.sides), 1.0)
     return ratio >= 2 and (box.score >= _FAIR or (box.score >= _UNSURE and ratio >= 4 and distinctness(box, grey, ink) >= _CLEAR))
 
 
-def _is_distinct(box: TextBox, grey: Real, ink: Real, may_be_long: bool) -> bool:
+def _is_distinct(box: TextBox, clear: float, may_be_long: bool) -> bool:
     """Tell whether the network is fairly sure of a line that is very clear, or clear and longer still."""
     length, ratio = max(box.sides), max(box.sides) / max(min(box.sides), 1.0)
     is_long = may_be_long and box.score >= _FAIRLY_SURE and ratio >= 3.8 and length >= 30
     is_short = box.score >= _FAIRLY_SURE and ratio >= 2.2 and length >= 25
-    if not (is_long or is_short) or not stands_out(box, grey, ink):
-        return False
-    clear = distinctness(box, grey, ink)
     return (is_long and clear >= _ABOVE_FOLDS) or (is_short and clear >= _VERY_CLEAR)
 
 

@@ -166,12 +166,12 @@ class FolderStore:
                     count += _discard(f"{above}/{name}")
         return count
 
-    def probe(self) -> None:
-        self.discard_unfinished(lambda _: True, "probe")
-        for key in list(self.keys("probe/")):
+    def probe(self, prefix: str = "probe/") -> None:
+        self.discard_unfinished(lambda _: True, prefix)
+        for key in list(self.keys(prefix)):
             self.delete(key)
         for _ in range(PROBES):
-            key = f"probe/{secrets.token_hex(16)}"
+            key = f"{prefix}{secrets.token_hex(16)}"
             try:
                 self.put(key, b"one", if_absent=True)
                 self.put(key, b"two", if_absent=True)

@@ -274,12 +274,12 @@ class S3Store:
             if code_of(error) not in ABSENT:
                 raise
 
-    def probe(self) -> None:
-        for stale in sorted({v.key for v in self.versions("probe/")}):
+    def probe(self, prefix: str = "probe/") -> None:
+        for stale in sorted({v.key for v in self.versions(prefix)}):
             self.delete(stale)
         # A store that ignores conditions would let one publisher overwrite what another has committed.
         for _ in range(PROBES):
-            if self._honours_conditions(f"probe/{secrets.token_hex(16)}"):
+            if self._honours_conditions(f"{prefix}{secrets.token_hex(16)}"):
                 return
         raise refuse(Cause.NO_CONDITIONAL_PUT, "store")
 

@@ -92,8 +92,11 @@ class Store(Protocol):
         """
         ...
 
-    def probe(self) -> None:
-        """Refuse (ReleaseError) a store that cannot be written, or that ignores put-if-absent; leaves no probe behind, killed ones' too."""
+    def probe(self, prefix: str = "probe/") -> None:
+        """Refuse (ReleaseError) a store that cannot be written, or that ignores put-if-absent.
+
+        Leaves nothing at the prefix, which is the probes' own: not even what a killed probe left there.
+        """
         ...
 
 

@@ -117,7 +117,7 @@ def test_two_thousand_studies(tmp_path: Path) -> None:
         few, _ = _first_and_second(tmp_path, server, count // 10, "few")
         server.store(small_files(range(count // 10, count)))
         many, again = _first_and_second(tmp_path, server, count, "many")
-        # With one worker, as the plain run has one process: what two busy cores take from each other is no orchestration.
+        # With one worker, as the plain run has one process: two at once would also count what busy cores take from each other.
         alone = _measure(tmp_path, "flows", "release", str(_spec(tmp_path, server, "alone", workers=1)), "--json")
         plain = _measure(tmp_path, "tests.flows.plain", str(_spec(tmp_path, server, "plain")))
     overhead = 1 - plain.cpu_seconds / alone.cpu_seconds
