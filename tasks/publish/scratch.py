@@ -33,8 +33,10 @@ def scratch_folder(what: str, within: Path | None = None) -> Iterator[Path]:
     discard_left(above)
     with contextlib.ExitStack() as stack:
         folder = _locked(what, above, stack)
+        inner = folder / "work"  # whoever clears it by making it anew must not make the locked folder anew, without its lock
         try:
-            yield folder
+            inner.mkdir()
+            yield inner
         except ReleaseError:
             raise
         except OSError as error:

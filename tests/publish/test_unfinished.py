@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 
@@ -56,7 +57,12 @@ def test_the_scratch_folder_of_a_killed_process_goes_with_the_next_and_that_of_a
     assert len(list(tmp_path.iterdir())) == 1
     with scratch_folder("publish", tmp_path) as first, scratch_folder("verify", tmp_path) as second:
         (first / "x").write_text("in use")
-        assert sorted(tmp_path.iterdir()) == sorted((first, second))
+        shutil.rmtree(second)
+        second.mkdir()  # as readers of manifests do, to begin with nothing
+        assert discard_left(tmp_path) == 0
+        assert sorted(tmp_path.iterdir()) == sorted((first.parent, second.parent))
+        assert (first / "x").exists()
+        assert second.exists()
     assert list(tmp_path.iterdir()) == []
 
 
