@@ -25,6 +25,10 @@ from tasks.publish.store import open_store
 from tasks.spec import Spec
 
 _DATABASE = "prefect.db"
+_FOR_ONE_RUN = {  # nobody watches it or writes blocks there
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "0",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "0",
+}
 
 
 class RunServer:
@@ -35,7 +39,7 @@ class RunServer:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         _lay_tables(home / _DATABASE)
         login = f"sallyport:{secrets.token_urlsafe(18)}"
-        environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_API_AUTH_STRING": login, "PREFECT_UI_ENABLED": "0"}
+        environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_API_AUTH_STRING": login, **_FOR_ONE_RUN}
         with socket.create_server(("127.0.0.1", 0)) as listening, (home / "server.log").open("wb") as log:
             # The port is ours from here on: nobody can take it, and who connects waits until the server answers.
             number = listening.fileno()
@@ -120,8 +124,10 @@ def _end_with_parent(parent: int) -> None:
 def _serve(listening: int, parent: int) -> None:
     _end_with_parent(parent)
     import uvicorn
+    from prefect.server.api.server import create_app
 
-    uvicorn.run("prefect.server.api.server:create_app", factory=True, fd=listening, log_level="error", lifespan="on")
+    # Ephemeral is Prefect's word for a server without scheduler and user interface.
+    uvicorn.run(create_app(ephemeral=True), fd=listening, log_level="error", lifespan="on")
 
 
 if __name__ == "__main__":
