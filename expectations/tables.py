@@ -17,7 +17,7 @@ from tasks.policy import Policy
 from tasks.policy.gates import GatePolicy
 from tasks.risk import measure_risk
 from tasks.scan import hold_reason
-from tasks.scan.measures import measure_leftovers
+from tasks.scan.measures import measure_near_misses
 
 FINDING_GATES = ("T1", "T1x", "T2", "T3", "T5", "T6", "T7", "T10", "U", "T")
 SETTLED = ("no face", "defaced", "already defaced", "not applicable")
@@ -48,7 +48,7 @@ def tables_to_judge(
         "risk": lambda: pa.concat_tables(
             [
                 measure_risk(instances, policy.gates, earlier),
-                measure_leftovers(instances, findings, policy.gates),
+                measure_near_misses(instances, findings),
                 measure_sisters(instances),
                 *([] if planned is None else [planned]),
             ]

@@ -113,7 +113,7 @@ class GatePolicy(BaseModel):
     opt_out_hours: float = Field(24, gt=0, description="C2: oldest reading of the opt-out registry at commit")
     four_eyes: bool = Field(True, description="Who ran the release may not approve it")
     approval_days: int = Field(7, ge=1, le=90, description="Days after which an approval expires")
-    rare_words: Asks = Field("info", description="T4: what such a word means while nobody has read it")
+    rare_words: Asks = Field("ask", description="T4: what such a word means while nobody has read it")
     columns: dict[str, ColumnRole] = Field(
         default_factory=dict, validate_default=True, description="Roles that differ from the shipped table; every published column has one"
     )

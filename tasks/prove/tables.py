@@ -16,6 +16,8 @@ import pyarrow as pa
 from tasks.policy.gates import GatePolicy
 from tasks.prove.specimens import make_patient
 from tasks.schemas import FINDINGS, INSTANCES
+from tasks.secret import Secret
+from tasks.value_rules import ValueRules
 
 Trial = Callable[[random.Random, GatePolicy, bool], bool]
 """Builds a candidate, with the defect or without, and says whether the gate holds it."""
@@ -76,23 +78,31 @@ def facts(rows: list[dict[str, Any]], policy: GatePolicy) -> pa.Table:
 
 
 def rare_word(chance: random.Random, policy: GatePolicy, defect: bool) -> bool:
-    """A family name in the description of one patient; nobody knows it is one."""
-    from tasks.scan.measures import measure_leftovers
+    """A family name in one text of one patient; nobody knows it is one."""
+    from tasks.risk.words import measure_words, unread_words, words_in
 
-    rows = candidate(chance, [12, 12])
+    places = (
+        ("(0008,1030)", "LO"),
+        ("(0008,103E)", "LO"),
+        ("(0018,1030)", "LO"),
+        ("(0020,4000)", "LT"),
+        ("(0040,0275)[].(0040,0007)", "LO"),
+    )
+    people = [row["PatientID"] for row in candidate(chance, [12, 12])]
+    noted = [{"PatientID": who, "place": place, "vr": vr, "text": b"CT THORAX"} for who in people for place, vr in places]
     if defect:
         name = make_patient(chance.randrange(10**6)).family
-        place = chance.choice(("StudyDescription", "SeriesDescription", "ProtocolName"))
-        chance.choice(rows)[place] = chance.choice(("{}", "CT {} 3mm", "{}_thorax", "chest {}")).format(name)
-    strict = policy.model_copy(update={"rare_words": "ask"})  # in other policies a person is told, not asked
-    return is_out_of_bounds(measure_leftovers(as_table(rows), FINDINGS.empty_table(), strict), "T4")
+        chance.choice(noted)["text"] = chance.choice(("{}", "CT {} 3mm", "{}_thorax", "chest {}")).format(name).encode()
+    strict = policy.model_copy(update={"rare_words": "ask", "rare_word_patients": 3})  # other policies may tell a person, not ask
+    unread = unread_words(words_in(pa.Table.from_pylist(noted)), ValueRules(Secret(bytes(32)), {}), strict)
+    return is_out_of_bounds(measure_words(unread, strict), "T4")
 
 
 def near_miss_asks(chance: random.Random, policy: GatePolicy, defect: bool) -> bool:
     """A near miss that the scan found in one object."""
-    from tasks.scan.measures import measure_leftovers
+    from tasks.scan.measures import measure_near_misses
 
     rows = candidate(chance, [12])
     uid = chance.choice(rows)["SOPInstanceUID"]
     found = [{"sop_instance_uid": uid, "place": "(0008,103E)", "kind": "patient_name", "rule": "T1.fuzzy", "score": 0.45}] if defect else []
-    return is_out_of_bounds(measure_leftovers(as_table(rows), pa.Table.from_pylist(found, schema=FINDINGS), policy), "T1")
+    return is_out_of_bounds(measure_near_misses(as_table(rows), pa.Table.from_pylist(found, schema=FINDINGS)), "T1")

@@ -28,7 +28,11 @@ def read_words(private: Store, instances: pa.Table, policy: GatePolicy) -> pa.Ta
     if policy.rare_word_patients_at_least <= 1:
         return TOKENS.empty_table()
     noted = flattened(read_evidence(private, sorted(set(instances["study_key"].to_pylist())), ("texts",)), "texts")
-    noted = noted.filter(pc.is_in(noted["SOPInstanceUID"], value_set=pc.unique(instances["SOPInstanceUID"]).cast(pa.string())))
+    return words_in(noted.filter(pc.is_in(noted["SOPInstanceUID"], value_set=pc.unique(instances["SOPInstanceUID"]).cast(pa.string()))))
+
+
+def words_in(noted: pa.Table) -> pa.Table:
+    """Return TOKENS of noted texts (PatientID, place, vr, text as stored), each word of each patient and place once."""
     distinct = noted.group_by(["PatientID", "place", "vr", "text"]).aggregate([])
     columns = (distinct[name].to_pylist() for name in ("PatientID", "place", "vr", "text"))
     found = {(patient, place, word) for patient, place, vr, text in zip(*columns, strict=True) for word in words_at(place, vr, text)}
@@ -50,8 +54,5 @@ def patients_with_refused_words(words: pa.Table, rules: ValueRules) -> frozenset
 
 def measure_words(unread: pa.Table, policy: GatePolicy) -> pa.Table:
     """Return T4 as a RISK row: rare words that nobody has read; none may be."""
-    least = policy.rare_word_patients_at_least
-    measure = Measure(
-        "T4", f"words of fewer than {least} patients that nobody has read", unread.num_rows, unread.num_rows, "ask", at_most=0
-    )
-    return as_risk_table([measure])
+    what = f"words of fewer than {policy.rare_word_patients_at_least} patients that nobody has read"
+    return as_risk_table([Measure("T4", what, unread.num_rows, unread.num_rows, policy.rare_words, at_most=0)])

@@ -104,7 +104,7 @@ def test_risk_that_was_not_measured_fails(monkeypatch):
     import expectations.tables as tables
     from tasks.schemas import RISK
 
-    for name in ("measure_risk", "measure_leftovers", "measure_sisters"):
+    for name in ("measure_risk", "measure_near_misses", "measure_sisters"):
         monkeypatch.setattr(tables, name, lambda *_: RISK.empty_table())
     assert {"Risk was measured", "Every gate that must speak has spoken"} <= _failing(_judged(planned=None))
     unmeasured = [

@@ -9,15 +9,18 @@ import pyarrow as pa
 import pytest
 from pydicom import dcmread
 
+from tasks import value_rules
 from tasks.consistency.evidence import StudyEvidence
 from tasks.model import PulledFile, Status
 from tasks.policy import load_policy
 from tasks.private import evidence_key, put_table
 from tasks.prove.specimens import make_specimens
+from tasks.prove.tables import is_out_of_bounds
 from tasks.publish.store import Store, open_store
-from tasks.risk.words import read_words
+from tasks.risk.words import WORD, measure_words, read_words, unread_words, words_in
 from tasks.schemas import INSTANCES
 from tasks.secret import Secret
+from tasks.value_rules import ValueRules
 from tests.unit.scan_objects import POLICY
 
 SECRET = Secret(bytes(range(32)))
@@ -51,3 +54,18 @@ def test_a_word_of_one_object_among_many_is_read(noted: tuple[Store, list[dict[s
     store, rows = noted
     assert _words(store, rows[1:]) == {"lake", "oxelquist"}, "what the first says too is noted of one that is released"
     assert _words(store, rows[1:2]) == {"lake"}, "an object that is not in the candidate says nothing"
+
+
+@pytest.mark.parametrize(("means", "holds"), [("ask", True), ("info", False)])
+def test_a_word_that_nobody_has_read_means_what_the_policy_says(means: str, holds: bool) -> None:
+    policy = load_policy().gates.model_copy(update={"rare_words": means})
+    noted = [{"PatientID": f"P{n}", "place": "(0008,1030)", "vr": "LO", "text": b"Oxelquist" if n == 1 else b"CT"} for n in range(5)]
+    words = words_in(pa.Table.from_pylist(noted))
+    for choices, unread in ((ValueRules(SECRET, {}), 1), (_accepted("oxelquist"), 0)):
+        (row,) = measure_words(unread_words(words, choices, policy), policy).to_pylist()
+        assert (row["value"], row["action"]) == (unread, means)
+        assert is_out_of_bounds(pa.Table.from_pylist([row]), "T4") == (holds and unread > 0)
+
+
+def _accepted(word: str) -> ValueRules:
+    return ValueRules(SECRET, {(WORD, value_rules._digest(SECRET, WORD, word)): "accept"})
