@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -19,6 +21,7 @@ from flows.commands.release import release
 from flows.commands.serve import serve
 from flows.commands.verify import get, verify
 from flows.commands.withdraw import audit_log, disclose, patient_report, retire, withdraw
+from flows.machine import TerminatedError
 from tasks.errors import ReleaseError
 
 app = typer.Typer(
@@ -63,11 +66,17 @@ def _root() -> None:
 
 
 def main() -> None:
-    """Run the command line; a ReleaseError becomes one readable line and its documented exit code, and with --json also JSON."""
+    """Run the command line; what stops it becomes one readable line and its documented exit code, and with --json also JSON."""
     try:
         app()
     except ReleaseError as error:
-        if "--json" in sys.argv:
-            sys.stdout.write(json.dumps({"error": str(error), "exit_code": error.exit_code}) + "\n")
-        sys.stderr.write(f"sallyport: {error}\n")
-        sys.exit(error.exit_code)
+        _say_and_exit(error, error.exit_code)
+    except TerminatedError as error:
+        _say_and_exit(error, 128 + signal.SIGTERM)
+
+
+def _say_and_exit(error: BaseException, code: int) -> NoReturn:
+    if "--json" in sys.argv:
+        sys.stdout.write(json.dumps({"error": str(error), "exit_code": code}) + "\n")
+    sys.stderr.write(f"sallyport: {error}\n")
+    sys.exit(code)

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import errno
 import shutil
+import signal
+from types import FrameType
 
 from tasks.errors import ReleaseError
 from tasks.publish.store import open_store
 from tasks.spec import Spec
 
 LEAST_FREE_BYTES = 128 << 20
+
+
+class TerminatedError(SystemExit):
+    """Somebody ended this process by SIGTERM. No Exception: what must not stop a run must not swallow this either."""
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)
+
+    def __str__(self) -> str:
+        return "release: ended by SIGTERM; what was done is kept: run it again"
+
+
+def end_on_sigterm() -> None:
+    """Have SIGTERM unwind this process, so that scratch is emptied and servers end, instead of ending it where it stands."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        raise TerminatedError
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def broken_machine(error: OSError) -> ReleaseError:

@@ -69,13 +69,13 @@ def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
 
 
 class _ReadableErrors(logging.Filter):
-    """A ReleaseError is one line for people: without a traceback, and not at all where the command prints it itself."""
+    """A ReleaseError, or a signal, is one line for people: without a traceback, and not at all where the command prints it itself."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         of_ours = record.exc_info and isinstance(record.exc_info[1], ReleaseError)
         if of_ours:
             record.exc_info = record.exc_text = None
-        elif "exception ReleaseError" not in str(record.msg):
+        elif not any(said in str(record.msg) for said in ("exception ReleaseError", "was aborted by")):
             return True
         return logging.getLogger("prefect").isEnabledFor(logging.INFO)
 

@@ -40,11 +40,12 @@ def release(
 
 def run_release(spec: Spec, studies: list[str] | None, *, dry_run: bool, quiet: bool, verbose: bool) -> ReleaseSummary:
     """Run the release flow in this process and return its summary; a stopped run raises its ReleaseError."""
-    from flows.machine import check_disk
+    from flows.machine import check_disk, end_on_sigterm
     from flows.run_server import start_server
     from flows.settings import prepare_prefect
 
     check_disk(spec)
+    end_on_sigterm()
     prepare_prefect(verbose=verbose)
     server = start_server(spec)
     from flows.release import release as release_flow

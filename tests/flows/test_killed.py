@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -50,3 +51,21 @@ def test_a_killed_run_is_simply_run_again(write_spec: Callable[..., Path], tmp_p
     assert sum(last.data["objects_by_status"].values()) == len([p for p in archive.rglob("*") if p.is_file()])
     assert sallyport("verify", public, "--full").code == 0
     assert sallyport("release", spec, "--json").data["pulled"] == 0
+
+
+@pytest.mark.slow
+def test_a_run_that_is_told_to_end_says_so_in_one_line_and_leaves_nothing_behind(write_spec: Callable[..., Path], tmp_path: Path) -> None:
+    archive = make_archive(tmp_path / "archive", PATIENTS[1:5]).folder
+    spec = write_spec(archive, workers=1)
+    command = [sys.executable, "-m", "flows", "release", str(spec), "--json"]
+    run = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    scratch = tmp_path / "work" / "private" / "scratch"
+    while not any(scratch.glob("study-*")):  # a worker is at work
+        assert run.poll() is None
+        time.sleep(0.05)
+    run.send_signal(signal.SIGTERM)
+    out, err = run.communicate(timeout=120)
+    said = "release: ended by SIGTERM; what was done is kept: run it again"
+    assert (run.returncode, json.loads(out), err) == (143, {"error": said, "exit_code": 143}, f"sallyport: {said}\n")
+    assert not any(scratch.iterdir())
+    assert sallyport("release", spec, "--json").code == 0
