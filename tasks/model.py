@@ -172,7 +172,7 @@ class FaceOutcome:
     reason: Reason | None
     verdict: str  # "no face" | "defaced" | "already defaced" | "not assessable" | "face left" | "not applicable"
     face_in_fov: bool | None  # None: nobody can tell
-    method: str = ""  # "sallyport-replace 2" …, "" when nothing was changed
+    method: str = ""  # "sallyport-replace 3" …, "" when nothing was changed
     findings: tuple[Finding, ...] = ()
 
 

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 from tasks import deface, deidentify, pixels, scan, utility
 from tasks.describe import describe_object
 from tasks.errors import ReleaseError
+from tasks.face_rounds import deface_until_clear
+from tasks.guard import guarded, whole
 from tasks.intake import Refused, SeriesFiles, SourceFile, examine_files
 from tasks.model import FaceOutcome, Finding, Instance, InstanceOutcome, PixelOutcome, PulledFile, Reason, Receipt, Status, StudyRef
 from tasks.policy import Policy
@@ -56,7 +58,7 @@ class CleanObject:
         if self.path is None:
             return None
         path = self.path
-        row, _ = _guarded(lambda: describe_object(path, study_key, "", self.outcome, self.pixels, self.face), Reason.INVALID_OBJECT)
+        row, _ = guarded(lambda: describe_object(path, study_key, "", self.outcome, self.pixels, self.face), Reason.INVALID_OBJECT)
         return None if isinstance(row, Reason) else row
 
 
@@ -106,18 +108,29 @@ def _clean_series(
     sources: list[SourceFile] = []
     instances: list[Instance] = []
     for source in series.files:
-        done, detail = _guarded(lambda source=source: deidentify.deidentify_object(source, context), Reason.INVALID_OBJECT)  # type: ignore[misc]  # bound now
+        done, detail = guarded(lambda source=source: deidentify.deidentify_object(source, context), Reason.INVALID_OBJECT)  # type: ignore[misc]  # bound now
         if isinstance(done, Reason):
             yield CleanObject(_outcome(source, done, None, context), None, detail=detail)
         else:
             sources.append(source)
             instances.append(done)
     texts = _text_stage(instances, context, policy)
-    faces = _face_stage([t.instance for t in texts], plan, policy)
     written = [folder / f"{i.sop_instance_uid}.dcm" for i in instances]
-    for path, text, face in zip(written, texts, faces, strict=True):
-        deidentify.write_object(deidentify.declare(face.instance, text, face, context), path)
-    texts, faces = _look_again(written, texts, faces, plan, policy, context)
+
+    def write(n: int, text: PixelOutcome, face: FaceOutcome) -> None:
+        deidentify.write_object(deidentify.declare(face.instance, text, face, context), written[n])
+
+    def write_all(faces: Sequence[FaceOutcome]) -> Sequence[Path]:
+        for n, (text, face) in enumerate(zip(texts, faces, strict=True)):
+            write(n, text, face)
+        return written
+
+    rounds = deface_until_clear([t.instance for t in texts], plan, policy.faces, write_all)
+    faces, seen = rounds.judged, _look_again(written, texts, policy)
+    for n, (was, text, before, face) in enumerate(zip(texts, seen, rounds.written, faces, strict=True)):
+        if was.reason != text.reason or before.reason != face.reason:
+            write(n, text, face)  # without the claim that a judge withdrew
+    texts = seen
     if spoil is not None:
         for path in written:
             spoil(path)
@@ -136,41 +149,17 @@ def _clean_series(
 
 def _text_stage(instances: Sequence[Instance], context: Any, policy: Policy) -> list[PixelOutcome]:
     """Run the text stage on a series; whatever fails there leaves the whole series unexamined (fail closed)."""
-    done, _ = _guarded(lambda: pixels.clean_text(instances, policy.pixels, context.own_values), Reason.PIXELS_NOT_EXAMINED)
-    return _whole(done, len(instances)) or [PixelOutcome(i, Reason.PIXELS_NOT_EXAMINED, examined=False) for i in instances]
+    done, _ = guarded(lambda: pixels.clean_text(instances, policy.pixels, context.own_values), Reason.PIXELS_NOT_EXAMINED)
+    return whole(done, len(instances)) or [PixelOutcome(i, Reason.PIXELS_NOT_EXAMINED, examined=False) for i in instances]
 
 
-def _face_stage(instances: Sequence[Instance], plan: deface.FacePlan | None, policy: Policy) -> list[FaceOutcome]:
-    """Run the face stage on a series; without a plan, or when it fails, the whole series is unexamined."""
-    done: list[FaceOutcome] | Reason = Reason.FACE_NOT_EXAMINED
-    if plan is not None:
-        done, _ = _guarded(lambda: deface.deface_series(instances, plan, policy.faces), Reason.FACE_NOT_EXAMINED)
-    return _whole(done, len(instances)) or [FaceOutcome(i, Reason.FACE_NOT_EXAMINED, "not assessable", None) for i in instances]
-
-
-def _look_again(
-    written: Sequence[Path],
-    texts: list[PixelOutcome],
-    faces: list[FaceOutcome],
-    plan: deface.FacePlan | None,
-    policy: Policy,
-    context: Any,
-) -> tuple[list[PixelOutcome], list[FaceOutcome]]:
-    """Judge the written objects; where a judge disagrees, the object is written again without the claim that failed."""
+def _look_again(written: Sequence[Path], texts: Sequence[PixelOutcome], policy: Policy) -> list[PixelOutcome]:
+    """Have the text stage look at the written objects; what it cannot confirm gets a reason."""
     seen: list[PixelOutcome] = []
     for path, text in zip(written, texts, strict=True):
-        reason, _ = _guarded(lambda path=path, text=text: pixels.look_again(path, text, policy.pixels), Reason.PIXELS_NOT_EXAMINED)  # type: ignore[misc]  # bound now
+        reason, _ = guarded(lambda path=path, text=text: pixels.look_again(path, text, policy.pixels), Reason.PIXELS_NOT_EXAMINED)  # type: ignore[misc]  # bound now
         seen.append(replace(text, reason=text.reason or reason))
-    verdicts: list[FaceOutcome] | Reason = Reason.FACE_NOT_EXAMINED
-    if plan is not None:
-        verdicts, _ = _guarded(lambda: deface.judge_series(written, faces, plan, policy.faces), Reason.FACE_NOT_EXAMINED)
-    judged = _whole(verdicts, len(faces)) or [
-        replace(f, reason=f.reason or Reason.FACE_NOT_EXAMINED, verdict="not assessable") for f in faces
-    ]
-    for path, before, text, was, face in zip(written, texts, seen, faces, judged, strict=True):
-        if before.reason != text.reason or was.reason != face.reason:
-            deidentify.write_object(deidentify.declare(face.instance, text, face, context), path)
-    return seen, judged
+    return seen
 
 
 def _scan_stage(
@@ -186,8 +175,8 @@ def _scan_stage(
     if identity is None:
         return [], Reason.SCAN_FAILED
     uid = face.instance.sop_instance_uid
-    leftovers, _ = _guarded(lambda: scan.scan_object(path, identity, policy.gates, uid), Reason.SCAN_FAILED)
-    changes, _ = _guarded(lambda: utility.compare_object(source.file.path, path, pairs, text, face, uid), Reason.SCAN_FAILED)
+    leftovers, _ = guarded(lambda: scan.scan_object(path, identity, policy.gates, uid), Reason.SCAN_FAILED)
+    changes, _ = guarded(lambda: utility.compare_object(source.file.path, path, pairs, text, face, uid), Reason.SCAN_FAILED)
     if not isinstance(leftovers, list) or not isinstance(changes, list):
         return [], Reason.SCAN_FAILED
     findings = [*leftovers, *changes]
@@ -204,7 +193,7 @@ def _deep_stage(sources: Sequence[SourceFile], written: Sequence[Path], faces: S
         return []
     pairs = {sources[n].file.path: written[n] for n in defaced}
     uids = [faces[n].instance.sop_instance_uid for n in defaced]
-    done, _ = _guarded(lambda: utility.changes_deep_inside(pairs, faces[defaced[0]].instance.modality == "CT", uids), Reason.SCAN_FAILED)
+    done, _ = guarded(lambda: utility.changes_deep_inside(pairs, faces[defaced[0]].instance.modality == "CT", uids), Reason.SCAN_FAILED)
     return done
 
 
@@ -213,27 +202,9 @@ def _settled(findings: Sequence[Finding], reason: Reason | None) -> list[Finding
     return list(findings) if reason else [replace(f, rule=f"{f.rule}.removed", score=0.0) for f in findings]
 
 
-def _whole(done: list[T] | Reason, count: int) -> list[T] | None:
-    """Return a stage's answer if it answers for every object, else None."""
-    return done if isinstance(done, list) and len(done) == count else None
-
-
-def _guarded(step: Callable[[], T], reason: Reason) -> tuple[T | Reason, str]:
-    """Run one step; what goes wrong with an object becomes its reason. Machine trouble is passed on.
-
-    PRIVACY: the exception's message may hold a value; only its class survives (tests/leaks/test_canaries.py).
-    """
-    try:
-        return step(), ""
-    except (OSError, MemoryError, ReleaseError):
-        raise
-    except Exception as error:
-        return reason, type(error).__name__
-
-
 def _answer(step: Callable[[], T], reason: Reason) -> T | None:
     """Run one step of the whole study; None when it failed, which holds every object that needed it."""
-    done, _ = _guarded(step, reason)
+    done, _ = guarded(step, reason)
     return None if isinstance(done, Reason) else done
 
 

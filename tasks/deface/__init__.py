@@ -14,14 +14,24 @@ from tasks.policy.faces import FacePolicy
 if TYPE_CHECKING:
     from tasks.deface.replace import Filling, RegionSampler
 
-__all__ = ["METHOD", "FacePlan", "deface_series", "judge_series", "plan_faces"]
+__all__ = ["METHOD", "FacePlan", "deface_series", "is_face_seen", "judge_series", "plan_faces", "surfaces_of"]
 
-METHOD = "sallyport-{action} 2"
+METHOD = "sallyport-{action} 3"
 """What stands in the object as the de-identification method; the number changes with the voxels that the method writes."""
 
 
-def deface_series(instances: Sequence[Instance], plan: FacePlan, policy: FacePolicy) -> list[FaceOutcome]:
-    """Apply the plan to one series; one outcome per instance, in order. Geometry and voxels outside the mask are unchanged."""
+def surfaces_of(policy: FacePolicy) -> int:
+    """Return how many surfaces can be laid into the mask, one after another; only `replace` lays any."""
+    from tasks.deface.region import SURFACES
+
+    return len(SURFACES) if policy.action == "replace" else 1
+
+
+def deface_series(instances: Sequence[Instance], plan: FacePlan, policy: FacePolicy, surface: int = 0) -> list[FaceOutcome]:
+    """Apply the plan to one series; one outcome per instance, in order. Geometry and voxels outside the mask are unchanged.
+
+    `surface` (0 is the first choice) says what is laid into the mask, which is the same for all of them.
+    """
     samplers: dict[tuple[int, int], RegionSampler] = {}
     outcomes = []
     for instance in instances:
@@ -30,7 +40,7 @@ def deface_series(instances: Sequence[Instance], plan: FacePlan, policy: FacePol
             outcomes.append(FaceOutcome(instance, decision.reason, decision.verdict, decision.face_in_fov))
             continue
         try:
-            done = _overwritten(instance, decision.job, samplers, policy)
+            done = _overwritten(instance, decision.job, samplers, policy, surface)
         except (OSError, MemoryError):
             raise
         except Exception:  # a form of pixels that cannot be overwritten: held, never passed on as it is (test_face_replace.py)
@@ -42,7 +52,9 @@ def deface_series(instances: Sequence[Instance], plan: FacePlan, policy: FacePol
     return outcomes
 
 
-def _overwritten(instance: Instance, job: Job, samplers: dict[tuple[int, int], RegionSampler], policy: FacePolicy) -> Instance:
+def _overwritten(
+    instance: Instance, job: Job, samplers: dict[tuple[int, int], RegionSampler], policy: FacePolicy, surface: int
+) -> Instance:
     from tasks.deface.apply import overwrite
     from tasks.deface.replace import RegionSampler
     from tasks.deface.sisters import clear_values, cut_contours
@@ -50,7 +62,7 @@ def _overwritten(instance: Instance, job: Job, samplers: dict[tuple[int, int], R
     def sampler(filling: Filling | None) -> RegionSampler:
         key = (id(job.head), id(filling))
         if key not in samplers:
-            samplers[key] = RegionSampler(job.head, filling, policy.action)
+            samplers[key] = RegionSampler(job.head, filling, policy.action, surface)
         return samplers[key]
 
     if job.target is Target.CONTOURS:
@@ -73,3 +85,10 @@ def judge_series(written: Sequence[Path], outcomes: Sequence[FaceOutcome], plan:
     from tasks.deface.judge import judge_written
 
     return judge_written(written, outcomes, [plan.decisions.get(o.instance.source.path, NOT_EXAMINED) for o in outcomes])
+
+
+def is_face_seen(judged: Sequence[FaceOutcome]) -> bool:
+    """Return whether a detector or the recogniser still sees a face in what this method overwrote: another surface may end that."""
+    from tasks.deface.judge import SEEN
+
+    return any(o.method for o in judged) and any(finding.rule in SEEN for o in judged for finding in o.findings)

@@ -35,9 +35,11 @@ _STEP_MM = 2.0
 _LOW, _SIZE = (-105.0, -152.0, -160.0), (106, 112, 128)
 _FACE_MM = ((-52.0, -118.0), (52.0, -14.0))
 """(x, z) of the corners of what a recogniser is shown: from the chin to the brows, as its detector would frame it."""
-LONE_FIRINGS = 2  # pictures of 21; backs of heads, cut fronts and ellipsoids give 0 to 1
 RECOGNISED = 0.42
 """Below this distance a recogniser calls two faces one; its usual 0.6 would match half of all strangers in such pictures."""
+DETECTED, RECOGNISED_AGAIN = "F2.detector", "F5.recognised"
+SEEN = frozenset((DETECTED, RECOGNISED_AGAIN))
+"""Rules of findings that say that a face is still seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def judge_stack(view: View, written: Stack, head: Matrix, claimed: str, cut: Reg
     before = face_volume(view, head)
     after = face_volume(replace(view, stack=written), head, before.threshold)
     left = after.values if cut is None else np.where(_stays(cut), np.float32(after.values.min()), after.values)
-    relief = _worst_relief(left, after.view, before.threshold, view.is_ct)
+    relief = _worst_relief(left, after.view, before.threshold, view.is_ct, cut_is_skin=claimed != "defaced")
     if claimed == "defaced" and relief is not None and relief >= RELIEF_LIMIT_MM:
         return Judgement(Reason.FACE_LEFT, relief, None, None, None, None)
     source, result = (whole_head(stack, view.is_ct, head) for stack in (view.stack, written))
@@ -78,7 +80,7 @@ def judge_stack(view: View, written: Stack, head: Matrix, claimed: str, cut: Reg
         return Judgement(unheard, relief, None, None, None, None)
     ends = np.cumsum([0, *(len(part) for part in parts)])
     counts = [seen.count(slice(int(first), int(last))) for first, last in pairwise(ends)]
-    reason = Reason.FACE_LEFT if _is_left(seen, slice(int(ends[1]), int(ends[2]))) else None
+    reason = Reason.FACE_LEFT if counts[1] else None  # one detector on one picture is enough
     if reason is None and claimed == "defaced" and not counts[0] and before.relief.in_view >= WHOLE_FACE and view.sight is Sight.HEAD:
         reason = Reason.FACE_NOT_ASSESSABLE  # PRIVACY: detectors that were blind before prove nothing after (test_face_replace.py)
     faces = None if seen.embeddings is None else (seen.embeddings[: len(levels)], seen.embeddings[len(levels) :])
@@ -86,16 +88,6 @@ def judge_stack(view: View, written: Stack, head: Matrix, claimed: str, cut: Reg
     if reason is None and claimed == "defaced" and distance is not None and distance < RECOGNISED:
         reason = Reason.FACE_LEFT
     return Judgement(reason, relief, counts[0], counts[1], counts[2], counts[3], distance, faces)
-
-
-def _is_left(seen: Detections, part: slice) -> bool:
-    """A face is left: the mesh fits, two detectors of different families agree on a picture, or one sees it in several pictures.
-
-    One detector on one picture is what domes without any face give now and then (tests/bench/faces.py).
-    """
-    mesh, hog, short = (seen.fired[name][part] for name in ("mediapipe_mesh", "dlib_hog", "mediapipe_short_range"))
-    agreed = any(m or (h and s) for m, h, s in zip(mesh, hog, short, strict=True))
-    return agreed or max(sum(hog), sum(short)) > LONE_FIRINGS
 
 
 def _stays(cut: Region) -> Mask:
@@ -121,9 +113,9 @@ def _face_box() -> tuple[int, int, int, int]:
     return picture_box(_SIZE[::-1], low, high)
 
 
-def _worst_relief(values: Values, view: Mask, threshold: float, is_ct: bool) -> float | None:
+def _worst_relief(values: Values, view: Mask, threshold: float, is_ct: bool, *, cut_is_skin: bool) -> float | None:
     levels = skin_levels(threshold, is_ct) if is_ct else (0.6 * threshold, threshold)
-    measured = [measure_relief(values, level, view).rms_mm for level in levels]
+    measured = [measure_relief(values, level, view, cut_is_skin=cut_is_skin).rms_mm for level in levels]
     return max((rms for rms in measured if rms is not None), default=None)
 
 
@@ -192,11 +184,11 @@ def _findings(judgement: Judgement, outcome: FaceOutcome) -> list[Finding]:
     if judgement.detected_after is None:
         found.append(Finding(uid, "pixels of the series", "face", "F0.detectors-not-run", 0.0))
     elif judgement.detected_after:
-        found.append(Finding(uid, "pixels of the series", "face", "F2.detector", 1.0))
+        found.append(Finding(uid, "pixels of the series", "face", DETECTED, 1.0))
     elif judgement.faces is None:
         found.append(Finding(uid, "pixels of the series", "face", "F0.recogniser-not-run", 0.0))
     if judgement.distance is not None and judgement.distance < RECOGNISED:
-        found.append(Finding(uid, "pixels of the series", "face", "F5.recognised", 1.0))
+        found.append(Finding(uid, "pixels of the series", "face", RECOGNISED_AGAIN, 1.0))
     if judgement.detected_bone:
         found.append(Finding(uid, "pixels of the series", "face", "F4.bone", min(1.0, judgement.detected_bone / 7)))
     if judgement.detected_peeled:

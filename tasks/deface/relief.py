@@ -32,8 +32,11 @@ class Relief:
     depth: NDArray[np.float32] = field(repr=False)  # y of the skin, [z, x]; NaN where there is none
 
 
-def measure_relief(tissue: Values, threshold: float, view: Mask) -> Relief:
-    """Measure the skin of a volume on `region_grid`: first crossing of `threshold` from the front, to a fraction of a voxel."""
+def measure_relief(tissue: Values, threshold: float, view: Mask, *, cut_is_skin: bool = True) -> Relief:
+    """Measure the skin of a volume on `region_grid`: first crossing of `threshold` from the front, to a fraction of a voxel.
+
+    Where the field of view ends in tissue, that flat cut counts as skin, unless `cut_is_skin` is False: it is none of ours to smooth.
+    """
     x, y, z = coordinates(region_grid())
     depth = skin_depth(tissue, threshold)
     average = surface_front(x[:, 0], z[:, 0])
@@ -44,16 +47,26 @@ def measure_relief(tissue: Values, threshold: float, view: Mask) -> Relief:
     skin = np.isfinite(distance) & (np.abs(np.nan_to_num(distance, nan=999.0)) < NEAR_MM)
     usable = window & seen
     good = usable & skin
+    shown = good if cut_is_skin else good & _after_air(depth, view)
     brow = skin & seen & (np.abs(x[:, 0]) < 58) & (z[:, 0] > 2) & (z[:, 0] < 14)
     offset = float(np.median(distance[good])) if good.sum() >= FEWEST_COLUMNS else 0.0
     return Relief(
         in_view=float(usable.sum() / window.sum()),
         with_skin=float(good.sum() / usable.sum()) if usable.any() else 0.0,
-        rms_mm=_residual(depth, good, x[:, 0], z[:, 0]),
+        rms_mm=_residual(depth, shown, x[:, 0], z[:, 0]),
         offset_mm=offset,
         brow_offset_mm=_brow_profile(distance, brow, offset),
         depth=depth,
     )
+
+
+def _after_air(depth: NDArray[np.float32], view: Mask) -> Mask:
+    """Where the voxel in front of the skin lies in the field of view."""
+    _, y, _ = coordinates(region_grid())
+    step = float(y[0, 1, 0] - y[0, 0, 0])
+    before = np.floor((np.nan_to_num(depth, nan=float(y[0, 0, 0])) - y[0, 0, 0]) / step).astype(int)
+    inside = np.take_along_axis(view, np.clip(before, 0, view.shape[1] - 1)[:, None, :], axis=1)[:, 0, :]
+    return np.asarray(inside & np.isfinite(depth), dtype=np.bool_)
 
 
 def _brow_profile(distance: Values, brow: Mask, otherwise: float) -> NDArray[np.float32]:

@@ -62,7 +62,7 @@ def make_filling(face: FaceVolume, head: Head, is_ct: bool) -> Filling:
         return Filling(np.full(2, air, dtype=np.float32), np.full((1, 1, 1), tissue_value, dtype=np.float32), noise, is_ct)
     tissue = face.values > face.threshold
     far = ndimage.binary_dilation(tissue, iterations=4)
-    air_values = face.values[seen & ~far & (head.region.above > 0)]
+    air_values = face.values[seen & ~far & (head.region.surfaces[0] > 0)]
     if air_values.size < 200:
         air_values = face.values[seen & ~tissue] if is_ct else face.values[seen][face.values[seen] <= np.percentile(face.values[seen], 5)]
     if air_values.size < 200:
@@ -70,7 +70,7 @@ def make_filling(face: FaceVolume, head: Head, is_ct: bool) -> Filling:
     air = np.percentile(air_values, np.linspace(1, 99, 33)).astype(np.float32)
     if is_ct:
         return Filling(air, np.full((1, 1, 1), CT_TISSUE_HU, dtype=np.float32), CT_NOISE_HU, True)
-    kept = tissue & seen & (head.region.inside <= 0) & (head.region.above < 0)
+    kept = tissue & seen & (head.region.inside <= 0) & (head.region.surfaces[0] < 0)
     whole = float(np.median(face.values[kept])) if kept.any() else float(np.median(face.values[tissue])) if tissue.any() else 1.0
     sigma = CONTEXT_MM / GRID_MM
     coarse = (slice(None, None, COARSER),) * 3
@@ -96,7 +96,7 @@ def touches_tissue(stack: Stack, head: Head, threshold: float) -> bool:
 class RegionSampler:
     """The region and the filling of one stack, ready to be laid over its frames."""
 
-    def __init__(self, head: Head, filling: Filling | None, action: str = "replace") -> None:
+    def __init__(self, head: Head, filling: Filling | None, action: str = "replace", surface: int = 0) -> None:
         import SimpleITK as sitk
 
         region = head.overwritten
@@ -116,7 +116,7 @@ class RegionSampler:
             picture.SetOrigin([float(v) for v in origin])
             return picture
 
-        self._inside, self._above = (image(values[box], GRID_MM, self._low) for values in (region.inside, region.above))
+        self._inside, self._above = (image(values[box], GRID_MM, self._low) for values in (region.inside, region.surfaces[surface]))
         self._tissue = None if filling is None or filling.is_ct else image(filling.tissue, GRID_MM * COARSER, region.grid[:3, 3])
 
     def lay_over(self, frame: Frame, place: int) -> Overwrite | None:

@@ -5,6 +5,7 @@ Nothing of the defacer's resampling is used. Brains belong to `brains`, printing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from pydicom import dcmread, dcmwrite
 from scipy import ndimage
 
-from tasks.deface import FacePlan, deface_series, judge_series, register
+from tasks.deface import FacePlan, register
 from tasks.deface.decision import Decision, Job
 from tasks.deface.detectors import detect_faces
 from tasks.deface.evidence import weigh_head
@@ -24,7 +25,9 @@ from tasks.deface.register import Pose
 from tasks.deface.render import AROUND, render_views, skin_levels
 from tasks.deface.replace import make_filling
 from tasks.deface.template import load_template
+from tasks.face_rounds import deface_until_clear
 from tasks.intake import SeriesFiles
+from tasks.model import FaceOutcome
 from tasks.policy.faces import FacePolicy
 from tests.phantoms.heads import turned
 from tests.phantoms.series import instances_of
@@ -104,12 +107,15 @@ def is_held_in(wrong: np.ndarray, series: SeriesFiles, decision: Decision, folde
         frame.path: replace(decision, job=Job(head, ((frame, place, filling),), view.is_ct), views=(view,), head=head)
         for place, frame in enumerate(view.stack.frames)
     })  # fmt: skip
-    outcomes = deface_series(instances_of(series), plan, FacePolicy())
     folder.mkdir()
-    paths = [folder / f"{n:05d}.dcm" for n in range(len(outcomes))]
-    for path, outcome in zip(paths, outcomes, strict=True):
-        dcmwrite(path, outcome.instance.dataset)
-    return any(outcome.reason is not None for outcome in judge_series(paths, outcomes, plan, FacePolicy()))
+
+    def write(outcomes: Sequence[FaceOutcome]) -> Sequence[Path]:
+        paths = [folder / f"{n:05d}.dcm" for n in range(len(outcomes))]
+        for path, outcome in zip(paths, outcomes, strict=True):
+            dcmwrite(path, outcome.instance.dataset)
+        return paths
+
+    return any(outcome.reason is not None for outcome in deface_until_clear(instances_of(series), plan, FacePolicy(), write).judged)
 
 
 def controls_seen(view: View, head: np.ndarray) -> tuple[int, int]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pydicom import dcmwrite
 
-from tasks.deface import deface_series, judge_series, plan_faces
+from tasks.deface import plan_faces
+from tasks.face_rounds import deface_until_clear
 from tasks.model import FaceOutcome
 from tasks.policy.faces import FacePolicy
 from tests.bench.faces import cpu_seconds
@@ -24,12 +25,14 @@ def verdicts(study: Study, folder: Path) -> list[str]:
     plan = plan_faces(study, POLICY)
     ends = []
     for number, series in enumerate(study):
-        outcomes = deface_series(instances_of(series), plan, POLICY)
-        paths = []
-        for n, outcome in enumerate(outcomes):
-            paths.append(folder / f"{number}-{n:04d}.dcm")
-            dcmwrite(paths[-1], outcome.instance.dataset)
-        ends.append(_end(judge_series(paths, outcomes, plan, POLICY)))
+        paths = [folder / f"{number}-{n:04d}.dcm" for n in range(len(series.files))]
+
+        def write(outcomes: Sequence[FaceOutcome], paths: Sequence[Path] = paths) -> Sequence[Path]:
+            for path, outcome in zip(paths, outcomes, strict=True):
+                dcmwrite(path, outcome.instance.dataset)
+            return paths
+
+        ends.append(_end(deface_until_clear(instances_of(series), plan, POLICY, write).judged))
     return ends
 
 

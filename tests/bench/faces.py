@@ -9,7 +9,7 @@ import os
 import resource
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 from pathlib import Path
@@ -18,14 +18,17 @@ from typing import Any
 import numpy as np
 from pydicom import dcmread, dcmwrite
 
-from tasks.deface import FacePlan, deface_series, judge_series, plan_faces
+from tasks.deface import FacePlan, deface_series, plan_faces
 from tasks.deface.head import face_volume
 from tasks.deface.judge import Judgement, judge_stack
 from tasks.deface.look import Sight
+from tasks.face_rounds import deface_until_clear
 from tasks.intake import SeriesFiles
+from tasks.model import FaceOutcome
 from tasks.policy.faces import FacePolicy
 from tests.bench.brains import independent_brains, nearest_mm
 from tests.bench.face_checks import controls_seen, is_held_in, outside_mask, points_in_head, stored, wrong_frames
+from tests.bench.face_ranks import apart_by_recogniser, rank_all
 from tests.bench.memory import TreeMemory
 from tests.phantoms import bodies, limbs
 from tests.phantoms.heads import Skull, brain, head, turned
@@ -68,6 +71,7 @@ class Row:
     """One line of the table."""
 
     name: str
+    modality: str
     verdict: str
     reason: str
     relief_before: float | None
@@ -79,10 +83,11 @@ class Row:
     brain_by: str  # whose those are, and how far (mm) the nearest changed voxel lies from each
     outside_changed: int  # voxels outside the mask
     wrong_frames: str  # held, of those tried
-    second_pass: str
+    rounds: int  # of defacing and judging
+    second_pass: str  # over what is released
     identical: bool
     plan_s: float  # CPU seconds: plan and deface
-    judge_s: float  # CPU seconds, detectors included
+    judge_s: float  # CPU seconds, detectors and every further round included
     memory_mb: int  # most that this process and the judge's hold together up to the judgement, the series itself included
 
 
@@ -95,30 +100,35 @@ def cpu_seconds() -> float:
 def measure(name: str, series: SeriesFiles, folder: Path, known: np.ndarray | None = None) -> Row:
     """Run one series through plan, deface and judge, twice, and look at every voxel; `known` is its brain, by file, where that is known."""
     folder.mkdir()
+    paths = [folder / f"{n:05d}.dcm" for n in range(len(series.files))]
+    spent: list[float] = []
+
+    def write(outcomes: Sequence[FaceOutcome]) -> Sequence[Path]:
+        spent.append(cpu_seconds())
+        for path, outcome in zip(paths, outcomes, strict=True):
+            dcmwrite(path, outcome.instance.dataset)
+        spent.append(cpu_seconds())
+        return paths
+
     with TreeMemory() as memory:
         started = cpu_seconds()
         plan = plan_faces([series], POLICY)
-        instances = instances_of(series)
-        outcomes = deface_series(instances, plan, POLICY)
-        planned = cpu_seconds()
-        paths = [folder / f"{n:05d}.dcm" for n in range(len(outcomes))]
-        for path, outcome in zip(paths, outcomes, strict=True):
-            dcmwrite(path, outcome.instance.dataset)
-        written = cpu_seconds()
-        judged = judge_series(paths, outcomes, plan, POLICY)
-        ended = cpu_seconds()
+        ended = deface_until_clear(instances_of(series), plan, POLICY, write)
+        finished = cpu_seconds()
+    outcomes, judged = ended.written, ended.judged
     files = tuple(with_fields(f, file=with_fields(f.file, path=p)) for f, p in zip(series.files, paths, strict=True))
     second = with_fields(series, files=files)
     again = deface_series(instances_of(second), plan_faces([second], POLICY), POLICY)
     unchanged = all(a.instance.dataset.PixelData == o.instance.dataset.PixelData for a, o in zip(again, outcomes, strict=True))
-    repeat = deface_series(instances_of(series), plan_faces([series], POLICY), POLICY)
+    repeat = deface_series(instances_of(series), plan_faces([series], POLICY), POLICY, ended.rounds - 1)
     same = all(a.instance.dataset.PixelData == o.instance.dataset.PixelData for a, o in zip(repeat, outcomes, strict=True))
     looked = _look(series, paths, plan, known) if plan.decisions[series.files[0].file.path].job is not None else _Looked()
     changed = sum(a.dataset.PixelData != o.instance.dataset.PixelData for a, o in zip(instances_of(series), outcomes, strict=True))
     return Row(
-        name, judged[0].verdict, judged[0].reason.value if judged[0].reason else "", looked.before, looked.after, _counts(looked.seen),
+        name, series.modality, judged[0].verdict, judged[0].reason.value if judged[0].reason else "",
+        looked.before, looked.after, _counts(looked.seen),
         looked.control, looked.seen, looked.brain, looked.brain_by, looked.outside if looked.seen else changed, looked.wrong,
-        "no-op" if unchanged else "CHANGED", same, planned - started, ended - written,
+        ended.rounds, "no-op" if unchanged else "CHANGED", same, spent[0] - started, finished - spent[1],
         int(memory.peak_mib),
     )  # fmt: skip
 
@@ -169,20 +179,6 @@ def _counts(seen: Judgement | None) -> str:
     return "/".join("-" if c is None else str(c) for c in counts)
 
 
-def ranks(rows: list[Row]) -> list[tuple[str, float, int]]:
-    """Return for each head the distance to its own original and the rank of that among all originals (1 = recognised)."""
-    known = [(row.name, row.judgement.faces) for row in rows if row.judgement is not None and row.judgement.faces is not None]
-
-    def apart(after: tuple[np.ndarray, ...], before: tuple[np.ndarray, ...]) -> float:
-        return min(float(np.linalg.norm(a - b)) for a in after for b in before)
-
-    found = []
-    for name, (own, after) in known:
-        mine = apart(after, own)
-        found.append((name, mine, 1 + sum(apart(after, other) < mine for other_name, (other, _) in known if other_name != name)))
-    return found
-
-
 def phantoms(folder: Path, names: list[str] | None = None) -> Iterator[tuple[str, SeriesFiles, np.ndarray | None]]:
     """Yield the phantoms as series on disk, with the brain of those that have one."""
     for name, scan in HEADS.items():
@@ -216,8 +212,8 @@ def main(groups: list[str]) -> None:
     shared = os.environ.get("SALLYPORT_SHARED", "")
     print("| what | verdict | reason | relief mm before | after | detections before/after/bone/peeled | on its back ", end="")
     print("| brain changed | whose, mm to it | outside mask changed | wrong frames held ", end="")
-    print("| second pass | twice the same | CPU s | judge CPU s | MB |")
-    print("|---" * 16 + "|")
+    print("| rounds | second pass | twice the same | CPU s | judge CPU s | MB |")
+    print("|---" * 17 + "|")
     with tempfile.TemporaryDirectory() as folder:
         series = [*(phantoms(Path(folder)) if "phantoms" in groups else ()), *(real(Path(shared)) if "real" in groups and shared else ())]
         rows = []
@@ -229,18 +225,19 @@ def main(groups: list[str]) -> None:
             cells = (row.name, row.verdict, row.reason, *relief, row.detected, row.control, *brains, row.outside_changed, row.wrong_frames)
             print(
                 "|",
-                " | ".join(str(c) for c in (*cells, row.second_pass, row.identical)),
+                " | ".join(str(c) for c in (*cells, row.rounds, row.second_pass, row.identical)),
                 f"| {row.plan_s:.1f} | {row.judge_s:.1f} | {row.memory_mb} |",
                 flush=True,
             )
     bodies_seen = [row for row in rows if row.verdict == "no face"]
     print(f"without a face: {len(bodies_seen)} series, untouched: {sum(row.outside_changed == 0 for row in bodies_seen)}")
     print(f"held: {sum(bool(row.reason) for row in rows)}; defaced: {sum(row.verdict == 'defaced' for row in rows)}")
-    ranked = ranks(rows)
-    for name, distance, rank in ranked:
-        print(f"{name}: distance to its own original {distance:.2f}, rank {rank} of {len(ranked)}")
-    if ranked:
-        print(f"mean rank {np.mean([rank for *_, rank in ranked]):.1f}; chance gives {(len(ranked) + 1) / 2:.1f}")
+    for kind in ("MR", "CT"):  # a modality is no face: heads are ranked among their own
+        known = [
+            row.judgement.faces for row in rows if row.modality == kind and row.judgement is not None and row.judgement.faces is not None
+        ]
+        if len(known) > 1:
+            print(f"{kind}: {rank_all(apart_by_recogniser([after for _, after in known], [before for before, _ in known]))}")
 
 
 if __name__ == "__main__":
