@@ -164,7 +164,7 @@ def _portraits(stack: Stack, view: View, frame: Matrix, threshold: float) -> Por
 
 def main(arguments: Sequence[str]) -> None:
     """Print how well originals and defaced heads rank, by modality and attacker."""
-    count = next((int(word) for word in arguments if word.isdigit()), 16)
+    count = next((int(word) for word in arguments if word.isdigit()), 24)
     for kind in [word for word in arguments if word in KINDS] or KINDS:
         with tempfile.TemporaryDirectory() as folder:
             for name, ranks in compare_gallery(kind, count, Path(folder)).items():
