@@ -23,8 +23,8 @@ from tasks.deface.render import Image
 VARIABLE = "SALLYPORT_FACE_JUDGE"
 """Names the interpreter of the judge's environment; `off` means none. Default: beside the running environment, `<prefix>-judge`."""
 TIMEOUT_S = 600
-LIMITS = {"mediapipe_mesh": 0.5, "mediapipe_short_range": 0.6, "dlib_hog": 1.0}
-"""Scores from which a picture counts as showing a face."""
+LIMITS = {"mediapipe_mesh": 0.5, "mediapipe_short_range": 0.5, "dlib_hog": 1.0}
+"""Scores from which a picture counts as showing a face: those that each detector itself goes by unless it is told otherwise."""
 
 
 Box = tuple[int, int, int, int]

@@ -17,7 +17,7 @@ def test_a_head_is_replaced_within_every_limit(tmp_path):
     assert (row.verdict, row.reason) == ("defaced", "")
     assert row.relief_after < 1.5 < 3 < row.relief_before
     assert (row.brain_changed, row.outside_changed) == (0, 0)
-    assert row.second_pass == "no-op"
+    assert (row.rounds, row.second_pass) == (1, "no-op")
     assert row.identical
     assert row.plan_s < 10 and row.judge_s < 20 and row.memory_mb < 1500
     if judge_interpreter() is not None:
