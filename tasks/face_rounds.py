@@ -1,4 +1,4 @@
-"""The face stage of one series in rounds: deface, write, judge what was written, and once more where a face is still seen.
+"""The face stage of one series in rounds: deface, write, judge what was written, and again where a face is still seen.
 
 The next round lays another surface into the same mask. What a pass does and what the judge sees belongs to `tasks.deface`.
 """
@@ -39,11 +39,9 @@ def deface_until_clear(
     surfaces = deface.surfaces_of(policy)
     for surface in range(surfaces):
         written = _pass(instances, plan, policy, surface)
-        judged = [
-            replace(face, findings=(*earlier, *face.findings))
-            for earlier, face in zip(seen, _look(write(written), written, plan, policy), strict=True)
-        ]
-        if surface + 1 == surfaces or not deface.is_face_seen(judged):
+        own = _look(write(written), written, plan, policy)
+        judged = [replace(face, findings=(*earlier, *face.findings)) for earlier, face in zip(seen, own, strict=True)]
+        if surface + 1 == surfaces or not deface.is_face_seen(own):
             break
         seen = [face.findings for face in judged]
     return FaceRounds(tuple(written), tuple(judged), surface + 1)

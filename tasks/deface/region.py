@@ -20,14 +20,15 @@ LOW, HIGH = (-126.0, -176.0, -164.0), (126.0, 62.0, 26.0)
 BRAIN_MARGIN_MM = 6.0  # what is found falls up to 3 mm short of a brain (tests/bench/faces.py); the face loses nothing by it
 DEPTH_MM, GLOBE_DEPTH_MM, EAR_DEPTH_MM = 20.0, 31.0, 8.0
 """Under the average skin; that of the inner eye lies up to 12 mm under it already, hence more than 15 and 20."""
-SURFACES = (8.0, 14.0)
-"""How far (mm) the new surface lies in front of the skin that it replaces: first choice, and what is tried where a detector fires on that.
+RECEDING = 0.6  # of the average skin under the chin, per millimetre of height
+SURFACES = ((8.0, 1.0), (14.0, 1.0), (0.0, RECEDING))
+"""How far (mm) the new surface lies in front of the skin that it replaces, and how it recedes under the chin: first choice, then what is
+tried where a detector fires on that.
 
 A front as flat as the skin's leaves a brow over it, and detectors see faces in some such heads; deeper ones make that worse, fuller ones
-end it (tests/bench/faces.py). What is overwritten is the same for all.
+that run into the neck end it. Where a skull shows through thin skin (PET) it is the other way round (tests/bench/face_shapes.py). What is
+overwritten is the same for all.
 """
-RECEDING, RECEDING_FULLER = 0.6, 1.0
-"""Of the skin and of the new surface under the chin, per millimetre of height: the fuller surface runs into the neck without a shelf."""
 BRAIN_LOW, BRAIN_HIGH = (-140.0, -190.0, -164.0), (140.0, 150.0, 140.0)
 """Corners of what is cut to the brain: a head from the neck up; the body below stays as it is."""
 AROUND_BRAIN_MM = 8.0
@@ -114,7 +115,7 @@ def make_region(shift_mm: float, brow_shift_mm: Values, brain: Mask) -> Region:
     if brain.any():
         distance = np.asarray(ndimage.distance_transform_edt(~brain), dtype=np.float32) * GRID_MM
         inside = np.minimum(inside, distance - BRAIN_MARGIN_MM)
-    surfaces = tuple(above_surface(fuller, RECEDING_FULLER) for fuller in SURFACES)
+    surfaces = tuple(above_surface(fuller, receding) for fuller, receding in SURFACES)
     return Region(grid.to_patient, surfaces, np.ascontiguousarray(inside, dtype=np.float32))
 
 

@@ -109,6 +109,13 @@ def test_two_runs_of_two_rounds_give_the_same_bytes_and_a_second_pass_changes_no
 
 
 @pytest.mark.slow
+def test_the_last_surface_is_tried_too(bare, tmp_path, monkeypatch):
+    asked = detectors(monkeypatch, [(17,), (0, 3), ()])
+    ended, _ = rounds_of(bare, tmp_path / "out")
+    assert ({("defaced", None)}, 3, 3) == ({(o.verdict, o.reason) for o in ended.judged}, ended.rounds, len(asked))
+
+
+@pytest.mark.slow
 def test_a_head_on_which_a_detector_fires_in_every_round_is_held(bare, tmp_path, monkeypatch):
     asked = detectors(monkeypatch, [(17,)] * len(SURFACES))
     ended, _ = rounds_of(bare, tmp_path / "out")
