@@ -100,8 +100,8 @@ def _line_of_ink(rng: np.random.Generator) -> Real | None:
     elif chance < 0.36:
         ink = _stroked(rng, _latin(rng))
     else:
-        size = round(np.exp(rng.uniform(np.log(8), np.log(60))))
-        script = "latin" if chance < 0.62 else "han" if chance < 0.71 else "arabic" if chance < 0.87 else "cyrillic"
+        size = round(np.exp(rng.uniform(np.log(8), np.log(60 if rng.random() < 0.6 else 22))))
+        script = "latin" if chance < 0.60 else "han" if chance < 0.69 else "arabic" if chance < 0.87 else "cyrillic"
         script = "hangul" if script == "han" and rng.random() < 0.25 else script
         text = {
             "latin": lambda: _latin(rng),
@@ -140,13 +140,13 @@ def _stroked(rng: np.random.Generator, text: str) -> Real:
 
 def _angle(rng: np.random.Generator) -> float:
     chance = rng.random()
-    if chance < 0.32:
+    if chance < 0.30:
         return 0.0
-    if chance < 0.40:
+    if chance < 0.37:
         return 180.0
-    if chance < 0.58:
+    if chance < 0.52:
         return float(rng.choice([90, 270]))
-    if chance < 0.62:
+    if chance < 0.56:
         return float(rng.uniform(-4, 4))
     return float(rng.choice([rng.uniform(-45, 45), rng.uniform(-25, 25), rng.uniform(-180, 180)]))
 

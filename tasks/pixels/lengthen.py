@@ -21,6 +21,7 @@ _FULL = 0.12  # of a box has its one value: enough to tell where the line begins
 _NEARLY = 0.85  # of a box's height: pixels of its value that reach so far do not say that it is too high
 _HIGHER = 3.0  # pixels by which a line may be higher than its box
 _WEAK, _CLEARER, _MORE = 0.08, 2.5, 0.03  # probability of a line that still leads on: this, times that beside it, and as much more
+_SURELY = 0.6  # or this, whatever lies beside it
 _LEAST_HEIGHT = 6.0  # pixels
 _ASIDE_STEP = 0.12  # line heights by which a line may turn aside, once or twice in a step
 _STRAIGHT = 4.0  # line heights from which a piece tells the direction of its line
@@ -78,7 +79,7 @@ def _followed_map(box: TextBox, line: Real, direction: float) -> tuple[float, fl
                 beside = float(here[around].sum() / max(inside[around].sum(), 1))
         if not inside[np.abs(offsets - chosen) <= height / 2].any():
             break
-        if best >= max(_WEAK, _CLEARER * beside + _MORE):
+        if best >= max(_WEAK, min(_CLEARER * beside + _MORE, _SURELY)):
             reached, aside, shift, empty = float(places[first + step - 1]) + 1, chosen, chosen, 0
         elif (empty := empty + 1) == _GAP:
             break

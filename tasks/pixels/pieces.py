@@ -29,6 +29,7 @@ _LEAST_STROKE = 6  # pixels
 _REST = 1.0  # line heights worth another look
 _SURELY, _SURE = 0.5, 0.7  # probability of a line there, on average and at its best
 _GAP, _OFF, _TALLER = 1.5, 0.9, 2.2  # line heights: between a line and a piece of it, off its middle, how high a piece may be
+_TALLEST = 3.0  # the same of a piece that touches its line: the last letter's tail
 _PARALLEL = 0.97  # cosine of fourteen degrees
 _FURTHER, _MARGIN = 0.3, 0.15  # line heights: what the reader's box must show more, and by how much it is larger than its text
 _SEEN = 0.5  # probability of a box of the reader's detector
@@ -158,7 +159,7 @@ def _adjoins(line: TextBox, piece: TextBox) -> bool:
         return False
     left, right, top, bottom = _place(line, piece.corners)
     gap = max(left - length / 2, -length / 2 - right)
-    return gap <= _GAP * height and abs(top + bottom) / 2 <= _OFF * height and bottom - top <= _TALLER * height
+    return gap <= _GAP * height and abs(top + bottom) / 2 <= _OFF * height and bottom - top <= (_TALLEST if gap < 0 else _TALLER) * height
 
 
 def to_readers_ends(found: Sequence[TextBox], seen: Sequence[tuple[Points, float]]) -> list[TextBox]:
