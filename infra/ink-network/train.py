@@ -109,7 +109,7 @@ def _prepared(rng: np.random.Generator, grounds: list[tuple[Values, int]]) -> tu
 
 def _loss(logits: torch.Tensor, truth: torch.Tensor, unsure: torch.Tensor) -> torch.Tensor:
     counts = (1 - unsure)[:, None]
-    weight = torch.tensor([2.0, 1.5])[:, None, None]
+    weight = torch.tensor([1.3, 1.0])[:, None, None]
     entropy = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none", pos_weight=weight) * counts
     found, true = torch.sigmoid(logits) * counts, truth * counts
     both = 2 * (found * true).sum((0, 2, 3)) + 50

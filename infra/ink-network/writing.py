@@ -216,7 +216,7 @@ def _compressed(rng: np.random.Generator, values: Values) -> Values:
 
 
 def example(rng: np.random.Generator, grounds: list[tuple[Values, int]]) -> Example:
-    """Return one picture: a ground, perhaps drawings that are no text, and in four of five pictures up to eight lines of text."""
+    """Return one picture: a ground, perhaps drawings that are no text, and in three of five pictures up to eight lines of text."""
     values, bits = grounds[int(rng.integers(len(grounds)))]
     values = _cut(rng, values)
     if bits > 8 and rng.random() < 0.25:
@@ -241,7 +241,7 @@ def example(rng: np.random.Generator, grounds: list[tuple[Values, int]]) -> Exam
             values = draw_no_text(rng, values, int(np.clip(level, *limits)))
     ink, line, unsure = np.zeros((3, SIZE, SIZE), np.float32)
     lossy = bits == 8 and rng.random() < 0.45
-    for _ in range(0 if rng.random() < 0.18 else int(rng.choice([2, 3, 4, 5, 6, 8]))):
+    for _ in range(0 if rng.random() < 0.42 else int(rng.choice([2, 3, 4, 5, 6, 8]))):
         placed = _placed(rng)
         if placed is None:
             continue

@@ -34,11 +34,11 @@ _FAINT, _FLAT = 0.1, 0.8  # probability below which a pixel is ground; share of 
 _LEADING, _ABOVE = 0.15, 8.0  # share of one value among the ink, and how many times as often as the values next to it (anatomy: 5)
 _LEADERS = 3  # values of one box that are asked
 _COMMON = 0.05  # of the frame outside a box: a value this frequent is not its ink's
-_LIKELY = 0.84  # of a line that both detectors see and nobody reads well: of anatomy both may be fairly sure
+_LIKELY = 0.9  # of a line that both detectors see and nobody reads well: of anatomy both may be fairly sure
 _ANYTHING = 2  # characters read, well or badly, of such a line: of bones the reader makes nothing
 _HIGH = 0.1  # of the frame's short side
 # Probability of a line whose strokes have no exact value, or none but that of its ground.
-_UNSURE, _FAIR, _ALMOST_SURE, _FAIRLY_SURE, _SURE, _SURER, _CERTAIN = 0.8, 0.84, 0.86, 0.89, 0.9, 0.94, 0.95
+_UNSURE, _FAIR, _ALMOST_SURE, _FAIRLY_SURE, _SURE, _SURER, _CERTAIN = 0.87, 0.9, 0.91, 0.93, 0.935, 0.96, 0.97
 # Deviations of its ground's grain by which a line stands out: no less, more than folds and compression, more than any anatomy.
 _AT_ALL, _ABOVE_FOLDS, _CLEAR, _VERY_CLEAR = 0.6, 2.4, 4.0, 7.0
 _SHORT_SIDE = 736  # to which small frames are enlarged for the reader's detector
