@@ -15,7 +15,7 @@ import numpy as np
 
 from tasks.deface.body import Mask
 from tasks.deface.decision import NOT_APPLICABLE, Decision
-from tasks.deface.detectors import Detections, Embedding, detect_faces, judge_interpreter
+from tasks.deface.detectors import LIMITS_OF_BRAINS, Detections, Embedding, detect_faces, judge_interpreter
 from tasks.deface.evidence import sample
 from tasks.deface.geometry import Matrix, Stack, read_geometry
 from tasks.deface.head import face_volume
@@ -73,7 +73,11 @@ def judge_stack(view: View, written: Stack, head: Matrix, claimed: str, cut: Reg
     parts = [_pictures(source, levels), _pictures(result, levels)]
     parts += [_pictures(result, (BONE_HU,)) if view.is_ct else [], _pictures(_peeled(source, result), levels[1:2])]
     portraits = [picture for head_values in (source, result) for picture in render_views(head_values, _STEP_MM, levels, VIEWS[:1])]
-    seen = detect_faces([picture for part in parts for picture in part], portraits, _face_box())
+    pictures = [picture for part in parts for picture in part]
+    if cut is None:
+        seen = detect_faces(pictures, portraits, _face_box())
+    else:
+        seen = detect_faces(pictures, portraits, _face_box(), LIMITS_OF_BRAINS)
     if seen is None:
         # PRIVACY: installed detectors that give no answer prove nothing; absent ones are said in a finding (test_face_replace.py).
         unheard = Reason.FACE_NOT_EXAMINED if judge_interpreter() is not None else None
