@@ -64,9 +64,9 @@ def clean_candidate(patients: int = 24, objects: int = 2) -> list[dict[str, Any]
 
 
 def clean_measures(rows: list[dict[str, Any]]) -> pa.Table:
-    """Return what assembling a candidate measured of it when nothing is wrong: every gate that compares whole studies."""
+    """Return what assembling a candidate measured of it when nothing is wrong: every gate that needs all studies at once."""
     n = len({row["PatientID"] for row in rows})
-    gates = ("I1", "I2", "I4", "I5", "I7", "T1x", "T7", "P1", "C2", "C3")
+    gates = ("I1", "I2", "I4", "I5", "I7", "T1x", "T4", "T7", "P1", "C2", "C3")
     return as_risk_table([Measure(gate, f"nothing wrong by {gate}", 0, n, "block", at_most=0) for gate in gates])
 
 
