@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-from typing import NoReturn
 
 import typer
 
@@ -69,14 +67,8 @@ def main() -> None:
     """Run the command line; what stops it becomes one readable line and its documented exit code, and with --json also JSON."""
     try:
         app()
-    except ReleaseError as error:
-        _say_and_exit(error, error.exit_code)
-    except TerminatedError as error:
-        _say_and_exit(error, 128 + signal.SIGTERM)
-
-
-def _say_and_exit(error: BaseException, code: int) -> NoReturn:
-    if "--json" in sys.argv:
-        sys.stdout.write(json.dumps({"error": str(error), "exit_code": code}) + "\n")
-    sys.stderr.write(f"sallyport: {error}\n")
-    sys.exit(code)
+    except (ReleaseError, TerminatedError) as error:
+        if "--json" in sys.argv:
+            sys.stdout.write(json.dumps({"error": str(error), "exit_code": error.exit_code}) + "\n")
+        sys.stderr.write(f"sallyport: {error}\n")
+        sys.exit(error.exit_code)

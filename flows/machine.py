@@ -17,8 +17,10 @@ LEAST_FREE_BYTES = 128 << 20
 class TerminatedError(SystemExit):
     """Somebody ended this process by SIGTERM. No Exception: what must not stop a run must not swallow this either."""
 
+    exit_code = 128 + signal.SIGTERM
+
     def __init__(self) -> None:
-        super().__init__(128 + signal.SIGTERM)
+        super().__init__(self.exit_code)
 
     def __str__(self) -> str:
         return "release: ended by SIGTERM; what was done is kept: run it again"

@@ -15,7 +15,7 @@ import numpy as np
 
 from tasks.deface.body import Mask
 from tasks.deface.decision import NOT_APPLICABLE, Decision
-from tasks.deface.detectors import LIMITS_OF_BRAINS, Detections, Embedding, detect_faces, judge_interpreter
+from tasks.deface.detectors import LIMITS, LIMITS_OF_BRAINS, Detections, Embedding, detect_faces, judge_interpreter
 from tasks.deface.evidence import sample
 from tasks.deface.geometry import Matrix, Stack, read_geometry
 from tasks.deface.head import face_volume
@@ -31,7 +31,8 @@ WHOLE_FACE = 0.5
 """With this share of the face window in view, detectors must have fired on the original, else their silence says nothing."""
 _CHANGED = 0.02  # of the range of values: what counts as changed for the peel attack
 BONE_HU = 250.0
-_STEP_MM = 2.0
+STEP_MM = 2.0
+"""Between the samples of a head that is looked at, and so between the pixels of its pictures."""
 _LOW, _SIZE = (-105.0, -152.0, -160.0), (106, 112, 128)
 _FACE_MM = ((-52.0, -118.0), (52.0, -14.0))
 """(x, z) of the corners of what a recogniser is shown: from the chin to the brows, as its detector would frame it."""
@@ -72,20 +73,20 @@ def judge_stack(view: View, written: Stack, head: Matrix, claimed: str, cut: Reg
     levels = skin_levels(before.threshold, view.is_ct)
     parts = [_pictures(source, levels), _pictures(result, levels)]
     parts += [_pictures(result, (BONE_HU,)) if view.is_ct else [], _pictures(_peeled(source, result), levels[1:2])]
-    portraits = [picture for head_values in (source, result) for picture in render_views(head_values, _STEP_MM, levels, VIEWS[:1])]
+    portraits = [picture for head_values in (source, result) for picture in render_views(head_values, STEP_MM, levels, VIEWS[:1])]
     pictures = [picture for part in parts for picture in part]
-    if cut is None:
-        seen = detect_faces(pictures, portraits, _face_box())
-    else:
-        seen = detect_faces(pictures, portraits, _face_box(), LIMITS_OF_BRAINS)
+    seen = detect_faces(pictures, portraits, face_box(), LIMITS if cut is None else LIMITS_OF_BRAINS)
+    unmeasured = claimed == "defaced" and cut is None and relief is None and before.relief.rms_mm is not None
     if seen is None:
-        # PRIVACY: installed detectors that give no answer prove nothing; absent ones are said in a finding (test_face_replace.py).
-        unheard = Reason.FACE_NOT_EXAMINED if judge_interpreter() is not None else None
-        return Judgement(unheard, relief, None, None, None, None)
+        # PRIVACY: installed detectors that give no answer prove nothing; absent ones are said in a finding, where relief was measured
+        # instead (test_face_replace.py).
+        unheard = Reason.FACE_NOT_ASSESSABLE if unmeasured else None
+        return Judgement(Reason.FACE_NOT_EXAMINED if judge_interpreter() is not None else unheard, relief, None, None, None, None)
     ends = np.cumsum([0, *(len(part) for part in parts)])
     counts = [seen.count(slice(int(first), int(last))) for first, last in pairwise(ends)]
     reason = Reason.FACE_LEFT if counts[1] else None  # one detector on one picture is enough
-    if reason is None and claimed == "defaced" and not counts[0] and before.relief.in_view >= WHOLE_FACE and view.sight is Sight.HEAD:
+    is_whole = before.relief.in_view >= WHOLE_FACE and view.sight is Sight.HEAD
+    if reason is None and claimed == "defaced" and not counts[0] and (is_whole or unmeasured):
         reason = Reason.FACE_NOT_ASSESSABLE  # PRIVACY: detectors that were blind before prove nothing after (test_face_replace.py)
     faces = None if seen.embeddings is None else (seen.embeddings[: len(levels)], seen.embeddings[len(levels) :])
     distance = _distance(seen, faces)
@@ -99,7 +100,7 @@ def _stays(cut: Region) -> Mask:
 
 
 def _pictures(values: Values, levels: Sequence[float]) -> list[Image]:
-    return list(render_views(values, _STEP_MM, levels, margin=AROUND))
+    return list(render_views(values, STEP_MM, levels, margin=AROUND))
 
 
 def _distance(seen: Detections, faces: tuple[tuple[Embedding, ...], tuple[Embedding, ...]] | None) -> float | None:
@@ -112,8 +113,9 @@ def _distance(seen: Detections, faces: tuple[tuple[Embedding, ...], tuple[Embedd
     return min(apart, default=None)
 
 
-def _face_box() -> tuple[int, int, int, int]:
-    low, high = (((corner[0] - _LOW[0]) / _STEP_MM, (corner[1] - _LOW[2]) / _STEP_MM) for corner in _FACE_MM)
+def face_box() -> tuple[int, int, int, int]:
+    """Return what of a portrait the recogniser is shown, in pixels: left, top, right, bottom."""
+    low, high = (((corner[0] - _LOW[0]) / STEP_MM, (corner[1] - _LOW[2]) / STEP_MM) for corner in _FACE_MM)
     return picture_box(_SIZE[::-1], low, high)
 
 
@@ -128,9 +130,9 @@ def whole_head(stack: Stack, is_ct: bool, head: Matrix) -> Values:
 
     What is cut open there shows the inside of the nose, which detectors take for a face though it is no skin.
     """
-    grid = Volume(np.zeros(_SIZE[::-1], dtype=np.float32), np.diag([_STEP_MM, _STEP_MM, _STEP_MM, 1.0]))
+    grid = Volume(np.zeros(_SIZE[::-1], dtype=np.float32), np.diag([STEP_MM, STEP_MM, STEP_MM, 1.0]))
     grid.to_patient[:3, 3] = _LOW
-    fine = coarse_volume(stack, _STEP_MM)
+    fine = coarse_volume(stack, STEP_MM)
     values = sample(fine, head, grid, outside_value(fine, is_ct))
     seen = sample(Volume(np.ones_like(fine.values), fine.to_patient), head, grid, 0.0) > 0.99
     lowest = np.where(seen.any(axis=0), seen.argmax(axis=0), 0)

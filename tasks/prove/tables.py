@@ -93,7 +93,7 @@ def rare_word(chance: random.Random, policy: GatePolicy, defect: bool) -> bool:
     if defect:
         name = make_patient(chance.randrange(10**6)).family
         chance.choice(noted)["text"] = chance.choice(("{}", "CT {} 3mm", "{}_thorax", "chest {}")).format(name).encode()
-    strict = policy.model_copy(update={"rare_words": "ask", "rare_word_patients": 3})  # other policies may tell a person, not ask
+    strict = policy.model_copy(update={"rare_words": "ask"})  # other policies may tell a person, not ask
     unread = unread_words(words_in(pa.Table.from_pylist(noted)), ValueRules(Secret(bytes(32)), {}), strict)
     return is_out_of_bounds(measure_words(unread, strict), "T4")
 

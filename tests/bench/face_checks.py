@@ -5,12 +5,12 @@ Nothing of the defacer's resampling is used. Brains belong to `brains`, printing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmread
 from scipy import ndimage
 
 from tasks.deface import FacePlan, register
@@ -27,10 +27,9 @@ from tasks.deface.replace import make_filling
 from tasks.deface.template import load_template
 from tasks.face_rounds import deface_until_clear
 from tasks.intake import SeriesFiles
-from tasks.model import FaceOutcome
 from tasks.policy.faces import FacePolicy
 from tests.phantoms.heads import turned
-from tests.phantoms.series import instances_of
+from tests.phantoms.series import instances_of, write_outcomes
 
 
 def stored(stack: Stack) -> np.ndarray:
@@ -107,15 +106,8 @@ def is_held_in(wrong: np.ndarray, series: SeriesFiles, decision: Decision, folde
         frame.path: replace(decision, job=Job(head, ((frame, place, filling),), view.is_ct), views=(view,), head=head)
         for place, frame in enumerate(view.stack.frames)
     })  # fmt: skip
-    folder.mkdir()
-
-    def write(outcomes: Sequence[FaceOutcome]) -> Sequence[Path]:
-        paths = [folder / f"{n:05d}.dcm" for n in range(len(outcomes))]
-        for path, outcome in zip(paths, outcomes, strict=True):
-            dcmwrite(path, outcome.instance.dataset)
-        return paths
-
-    return any(outcome.reason is not None for outcome in deface_until_clear(instances_of(series), plan, FacePolicy(), write).judged)
+    ended = deface_until_clear(instances_of(series), plan, FacePolicy(), partial(write_outcomes, folder=folder))
+    return any(outcome.reason is not None for outcome in ended.judged)
 
 
 def controls_seen(view: View, head: np.ndarray) -> tuple[int, int]:

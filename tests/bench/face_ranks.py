@@ -17,19 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydicom import dcmwrite
 
 from tasks.deface import deface_series, plan_faces
 from tasks.deface.detectors import detect_faces
 from tasks.deface.geometry import Matrix, Stack, read_geometry
 from tasks.deface.head import face_volume
-from tasks.deface.judge import _STEP_MM, _face_box, whole_head
+from tasks.deface.judge import STEP_MM, face_box, whole_head
 from tasks.deface.look import View
 from tasks.deface.render import VIEWS, Image, render_views, skin_levels
 from tasks.intake import SeriesFiles
 from tasks.policy.faces import FacePolicy
 from tests.phantoms.heads import head, person, turned
-from tests.phantoms.series import instances_of, write_series
+from tests.phantoms.series import instances_of, write_outcomes, write_series
 
 KINDS = {"MR": ("MR", False), "CT": ("CT", False), "T2": ("MR", True)}
 SHUFFLES, EXACT = 20_000, 7
@@ -84,7 +83,7 @@ def apart_by_recogniser(probes: Sequence[Sequence[np.ndarray]], gallery: Sequenc
 
 def apart_by_pixels(probes: Sequence[Portraits], gallery: Sequence[Portraits]) -> np.ndarray:
     """1 - correlation of the shaded faces, less what all of the gallery and all of the probes have in common; the mean over levels."""
-    left, top, right, bottom = _face_box()
+    left, top, right, bottom = face_box()
 
     def faces(portraits: Sequence[Portraits]) -> np.ndarray:
         cut = np.array([[picture[top:bottom, left:right] for picture in one] for one in portraits], dtype=float)
@@ -112,7 +111,7 @@ def compare_gallery(kind: str, count: int, folder: Path) -> dict[str, Ranks]:
     for name, probes in (("original", original), ("defaced", defaced)):
         found[f"pixels, {name}"] = rank_all(apart_by_pixels(probes, gallery))
     portraits = [picture for part in (gallery, original, defaced) for one in part for picture in one]
-    seen = detect_faces(portraits[:1], portraits, _face_box())
+    seen = detect_faces(portraits[:1], portraits, face_box())
     if seen is not None and seen.embeddings is not None:
         levels = len(gallery[0])
         told = [seen.embeddings[n : n + levels] for n in range(0, len(portraits), levels)]
@@ -140,10 +139,7 @@ def _scanned_twice(kind: str, number: int, folder: Path) -> tuple[Portraits, Por
     decision = plan.decisions[again.files[0].file.path]
     if decision.job is None or decision.head is None:
         return None
-    (folder / "out").mkdir()
-    paths = [folder / "out" / f"{n:04d}.dcm" for n in range(len(outcomes))]
-    for path, outcome in zip(paths, outcomes, strict=True):
-        dcmwrite(path, outcome.instance.dataset)
+    paths = write_outcomes(outcomes, folder / "out")
     view, frame = decision.views[0], decision.head.to_patient
     threshold = face_volume(view, frame).threshold
     return (
@@ -159,7 +155,7 @@ def _stack(series: SeriesFiles) -> Stack:
 
 def _portraits(stack: Stack, view: View, frame: Matrix, threshold: float) -> Portraits:
     levels = skin_levels(threshold, view.is_ct)
-    return tuple(render_views(whole_head(stack, view.is_ct, frame), _STEP_MM, levels, VIEWS[:1]))
+    return tuple(render_views(whole_head(stack, view.is_ct, frame), STEP_MM, levels, VIEWS[:1]))
 
 
 def main(arguments: Sequence[str]) -> None:

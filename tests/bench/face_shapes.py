@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-
-from pydicom import dcmwrite
 
 from tasks.deface import plan_faces
 from tasks.face_rounds import deface_until_clear
 from tasks.model import FaceOutcome
 from tasks.policy.faces import FacePolicy
 from tests.bench.faces import cpu_seconds
-from tests.phantoms.series import instances_of
+from tests.phantoms.series import instances_of, write_outcomes
 from tests.phantoms.shapes import HELD, SHAPES, Study
 
 POLICY = FacePolicy()
@@ -25,13 +24,7 @@ def verdicts(study: Study, folder: Path) -> list[str]:
     plan = plan_faces(study, POLICY)
     ends = []
     for number, series in enumerate(study):
-        paths = [folder / f"{number}-{n:04d}.dcm" for n in range(len(series.files))]
-
-        def write(outcomes: Sequence[FaceOutcome], paths: Sequence[Path] = paths) -> Sequence[Path]:
-            for path, outcome in zip(paths, outcomes, strict=True):
-                dcmwrite(path, outcome.instance.dataset)
-            return paths
-
+        write = partial(write_outcomes, folder=folder / str(number))
         ends.append(_end(deface_until_clear(instances_of(series), plan, POLICY, write).judged))
     return ends
 

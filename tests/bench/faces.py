@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmread
 
 from tasks.deface import FacePlan, deface_series, plan_faces
 from tasks.deface.head import face_volume
@@ -32,7 +32,7 @@ from tests.bench.face_ranks import apart_by_recogniser, rank_all
 from tests.bench.memory import TreeMemory
 from tests.phantoms import bodies, limbs
 from tests.phantoms.heads import Skull, brain, head, turned
-from tests.phantoms.series import instances_of, source_file, write_series
+from tests.phantoms.series import instances_of, source_file, write_outcomes, write_series
 
 POLICY = FacePolicy()
 FINE = (3.0, 2.0, 2.0)
@@ -99,14 +99,12 @@ def cpu_seconds() -> float:
 
 def measure(name: str, series: SeriesFiles, folder: Path, known: np.ndarray | None = None) -> Row:
     """Run one series through plan, deface and judge, twice, and look at every voxel; `known` is its brain, by file, where that is known."""
-    folder.mkdir()
-    paths = [folder / f"{n:05d}.dcm" for n in range(len(series.files))]
+    paths: list[Path] = []
     spent: list[float] = []
 
     def write(outcomes: Sequence[FaceOutcome]) -> Sequence[Path]:
         spent.append(cpu_seconds())
-        for path, outcome in zip(paths, outcomes, strict=True):
-            dcmwrite(path, outcome.instance.dataset)
+        paths[:] = write_outcomes(outcomes, folder)
         spent.append(cpu_seconds())
         return paths
 

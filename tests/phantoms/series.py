@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, PositronEmissionTomographyImageStorage, generate_uid
 
 from tasks.intake import SeriesFiles, SourceFile
-from tasks.model import Instance, PulledFile
+from tasks.model import FaceOutcome, Instance, PulledFile
 
 _CLASS = {"CT": CTImageStorage, "MR": MRImageStorage, "PT": PositronEmissionTomographyImageStorage}
 
@@ -56,6 +58,15 @@ def write_series(
         ds.save_as(path, enforce_file_format=True)
         files.append(source_file(path, ds))
     return SeriesFiles(series_uid, modality, tuple(files))
+
+
+def write_outcomes(outcomes: Sequence[FaceOutcome], folder: Path) -> list[Path]:
+    """Write what the face stage made of a series, one numbered file each; as often as it is asked to, over what it wrote before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{n:05d}.dcm" for n in range(len(outcomes))]
+    for path, outcome in zip(paths, outcomes, strict=True):
+        dcmwrite(path, outcome.instance.dataset)
+    return paths
 
 
 def source_file(path: Path, ds: Dataset) -> SourceFile:

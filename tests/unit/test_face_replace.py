@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmread
 from scipy import ndimage
 
 from tasks.deface import deface_series, judge, judge_series, plan_faces
@@ -15,7 +15,7 @@ from tasks.model import Reason
 from tasks.policy.faces import FacePolicy
 from tests.phantoms.detectors import silent
 from tests.phantoms.heads import Skull, brain, head, person, turned
-from tests.phantoms.series import instances_of, write_series
+from tests.phantoms.series import instances_of, write_outcomes, write_series
 
 POLICY = FacePolicy()
 
@@ -33,14 +33,6 @@ def bare(tmp_path_factory):
     plan = plan_faces([series], POLICY)
     instances = instances_of(series)
     return series, plan, instances, deface_series(instances, plan, POLICY), to_patient
-
-
-def written(outcomes, folder):
-    folder.mkdir(exist_ok=True)
-    paths = [folder / f"{n:04d}.dcm" for n in range(len(outcomes))]
-    for path, outcome in zip(paths, outcomes, strict=True):
-        dcmwrite(path, outcome.instance.dataset)
-    return paths
 
 
 def volumes(series, instances, outcomes):
@@ -113,7 +105,7 @@ def test_the_given_instances_keep_their_pixels(bare):
 @pytest.mark.slow
 def test_a_second_pass_changes_nothing(bare, tmp_path):
     series, _plan, _instances, outcomes, _ = bare
-    paths = written(outcomes, tmp_path / "out")
+    paths = write_outcomes(outcomes, tmp_path / "out")
     files = tuple(replace(f, file=replace(f.file, path=p)) for f, p in zip(series.files, paths, strict=True))
     second = replace(series, files=files)
     again = deface_series(instances_of(second), plan_faces([second], POLICY), POLICY)
@@ -124,7 +116,7 @@ def test_a_second_pass_changes_nothing(bare, tmp_path):
 @pytest.mark.slow
 def test_the_judge_confirms_by_relief_and_says_that_detectors_did_not_look(bare, tmp_path):
     *_, plan, _instances, outcomes, _ = bare
-    judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
+    judged = judge_series(write_outcomes(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
     assert {("defaced", None)} == {(o.verdict, o.reason) for o in judged}
     assert {"F0.detectors-not-run"} == {f.rule for o in judged for f in o.findings}
 
@@ -133,14 +125,14 @@ def test_the_judge_confirms_by_relief_and_says_that_detectors_did_not_look(bare,
 def test_installed_detectors_that_give_no_answer_withdraw_the_claim(bare, tmp_path, monkeypatch):
     *_, plan, _instances, outcomes, _ = bare
     monkeypatch.setenv("SALLYPORT_FACE_JUDGE", "/bin/false")
-    judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
+    judged = judge_series(write_outcomes(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
     assert {("not assessable", Reason.FACE_NOT_EXAMINED)} == {(o.verdict, o.reason) for o in judged}
 
 
 def test_the_judge_withdraws_the_claim_when_the_face_is_still_there(bare, tmp_path):
     *_, plan, instances, outcomes, _ = bare
     untouched = [replace(o, instance=i) for o, i in zip(outcomes, instances, strict=True)]
-    judged = judge_series(written(untouched, tmp_path / "out"), untouched, plan, POLICY)
+    judged = judge_series(write_outcomes(untouched, tmp_path / "out"), untouched, plan, POLICY)
     assert {("face left", Reason.FACE_LEFT)} == {(o.verdict, o.reason) for o in judged}
 
 
@@ -149,11 +141,11 @@ def test_the_judge_withdraws_the_claim_when_the_face_is_still_there(bare, tmp_pa
 def test_detectors_that_fire_or_were_blind_withdraw_the_claim(bare, tmp_path, monkeypatch, fires, reason):
     *_, plan, _instances, outcomes, _ = bare
     monkeypatch.setattr(judge, "detect_faces", partial(silent, fires=fires))
-    judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
+    judged = judge_series(write_outcomes(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
     assert {reason} == {o.reason for o in judged}
 
 
-def first_third(far, pictures, portraits=(), box=()):
+def first_third(far, pictures, portraits=(), box=(), limits=None):
     """Fires on the originals only; the recogniser puts every result `far` from its original."""
     hits = tuple(n < 21 for n in range(len(pictures)))
     embeddings = tuple(np.full(128, far / np.sqrt(128) * (n >= len(portraits) // 2)) for n in range(len(portraits)))
@@ -161,10 +153,23 @@ def first_third(far, pictures, portraits=(), box=()):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_face_whose_relief_cannot_be_measured_afterwards_is_held_where_no_detector_saw_it_before(bare, tmp_path, monkeypatch, installed):
+    *_, plan, _instances, outcomes, _ = bare
+    monkeypatch.setattr(judge, "detect_faces", silent if installed else lambda *_: None)
+    monkeypatch.setattr(judge, "judge_interpreter", lambda: None)
+    monkeypatch.setattr(judge, "WHOLE_FACE", 2.0)
+    paths = write_outcomes(outcomes, tmp_path / "out")
+    assert {None} == {o.reason for o in judge_series(paths, outcomes, plan, POLICY)}  # measured, and smooth
+    monkeypatch.setattr(judge, "_worst_relief", lambda *_, **__: None)
+    assert {Reason.FACE_NOT_ASSESSABLE} == {o.reason for o in judge_series(paths, outcomes, plan, POLICY)}
+
+
+@pytest.mark.slow
 def test_detectors_that_fired_before_and_not_after_confirm_the_claim(bare, tmp_path, monkeypatch):
     *_, plan, _instances, outcomes, _ = bare
     monkeypatch.setattr(judge, "detect_faces", partial(first_third, 0.6))
-    judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
+    judged = judge_series(write_outcomes(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
     assert {("defaced", None, ())} == {(o.verdict, o.reason, o.findings) for o in judged}
 
 
@@ -172,14 +177,14 @@ def test_detectors_that_fired_before_and_not_after_confirm_the_claim(bare, tmp_p
 def test_a_recogniser_that_still_knows_the_face_withdraws_the_claim(bare, tmp_path, monkeypatch):
     *_, plan, _instances, outcomes, _ = bare
     monkeypatch.setattr(judge, "detect_faces", partial(first_third, 0.3))
-    judged = judge_series(written(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
+    judged = judge_series(write_outcomes(outcomes, tmp_path / "out"), outcomes, plan, POLICY)
     assert {("face left", Reason.FACE_LEFT)} == {(o.verdict, o.reason) for o in judged}
     assert {"F5.recognised"} == {f.rule for o in judged for f in o.findings}
 
 
 def test_objects_that_went_missing_before_the_judge_hold_the_series(bare, tmp_path):
     *_, plan, _instances, outcomes, _ = bare
-    paths = written(outcomes, tmp_path / "out")
+    paths = write_outcomes(outcomes, tmp_path / "out")
     judged = judge_series(paths[:-3], outcomes, plan, POLICY)
     assert {Reason.FACE_NOT_ASSESSABLE} == {o.reason for o in judged}
 
@@ -218,7 +223,7 @@ def test_brain_leaves_the_brain_and_air_around_it_and_nothing_of_a_face(bare, tm
     depth = ndimage.distance_transform_edt(~brain(spacing=spacing), sampling=spacing)  # millimetres outside the brain
     assert (before != after)[depth < 4].sum() == 0
     assert np.percentile(after[(depth > 24) & (before > 100)], 99) < 60
-    assert {("defaced", None)} == {(o.verdict, o.reason) for o in judge_series(written(left, tmp_path / "out"), left, plan, policy)}
+    assert {("defaced", None)} == {(o.verdict, o.reason) for o in judge_series(write_outcomes(left, tmp_path / "out"), left, plan, policy)}
 
 
 @pytest.mark.slow
@@ -226,7 +231,9 @@ def test_a_second_pass_over_a_brain_alone_changes_nothing(bare, tmp_path):
     series, *_ = bare
     policy = FacePolicy(action="brain")
     left = deface_series(instances_of(series), plan_faces([series], policy), policy)
-    files = tuple(replace(f, file=replace(f.file, path=p)) for f, p in zip(series.files, written(left, tmp_path / "out"), strict=True))
+    files = tuple(
+        replace(f, file=replace(f.file, path=p)) for f, p in zip(series.files, write_outcomes(left, tmp_path / "out"), strict=True)
+    )
     second = replace(series, files=files)
     again = deface_series(instances_of(second), plan_faces([second], policy), policy)
     assert {("already defaced", None, "")} == {(o.verdict, o.reason, o.method) for o in again}

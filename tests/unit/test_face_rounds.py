@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmread
 
 from tasks import deface
 from tasks.deface import judge, plan_faces
 from tasks.deface.detectors import Detections
 from tasks.deface.region import SURFACES
 from tasks.face_rounds import FaceRounds, deface_until_clear
-from tasks.model import FaceOutcome, Reason
+from tasks.model import Reason
 from tasks.policy.faces import FacePolicy
 from tests.phantoms.detectors import silent
 from tests.phantoms.heads import head
-from tests.phantoms.series import instances_of, write_series
+from tests.phantoms.series import instances_of, write_outcomes, write_series
 
 POLICY = FacePolicy()
 PICTURES = 21  # of one head
@@ -38,7 +38,7 @@ def detectors(monkeypatch: pytest.MonkeyPatch, fires_in: Sequence[Sequence[int]]
     """Detectors that see every original, and in each round one of them the given pictures of the result; counts the rounds."""
     asked: list[int] = []
 
-    def detect(pictures: Sequence[object], portraits: Sequence[object] = (), box: tuple[int, ...] = ()) -> Detections:
+    def detect(pictures: Sequence[object], portraits: Sequence[object], *_: object) -> Detections:
         after = [PICTURES + n for n in fires_in[len(asked)]]
         asked.append(len(pictures))
         seen = silent(pictures, portraits)
@@ -53,15 +53,8 @@ def detectors(monkeypatch: pytest.MonkeyPatch, fires_in: Sequence[Sequence[int]]
 
 def rounds_of(bare, folder: Path, policy: FacePolicy = POLICY) -> tuple[FaceRounds, list[Path]]:
     series, plan = bare
-    folder.mkdir(exist_ok=True)
-    paths = [folder / f"{n:04d}.dcm" for n in range(len(series.files))]
-
-    def write(outcomes: Sequence[FaceOutcome]) -> Sequence[Path]:
-        for path, outcome in zip(paths, outcomes, strict=True):
-            dcmwrite(path, outcome.instance.dataset)
-        return paths
-
-    return deface_until_clear(instances_of(series), plan, policy, write), paths
+    ended = deface_until_clear(instances_of(series), plan, policy, partial(write_outcomes, folder=folder))
+    return ended, sorted(folder.iterdir())
 
 
 def pixels(paths: Sequence[Path]) -> np.ndarray:

@@ -15,6 +15,7 @@ from tasks.pixels.engine import Reading, the_engine
 from tasks.pixels.find import _is_text, _Line, find_text
 from tasks.pixels.ink import ink_mask
 from tasks.pixels.layout import read_layout
+from tasks.pixels.lengthen import lengthened
 from tasks.pixels.network import InkMaps
 from tasks.pixels.pieces import in_parts, left_of, pieces_beside, to_readers_ends, with_strokes
 from tests.unit.pixels_objects import instance_of, noise
@@ -156,3 +157,15 @@ def test_clear_strokes_are_distinct_and_the_grain_of_their_ground_is_not():
     assert distinctness(box, grey, shown) < 2.4
     assert distinctness(box, grey, np.zeros_like(shown)) == 0
     assert distinctness(_box(-90, -90, -10, -60), grey, shown) == 0
+
+
+@pytest.mark.parametrize(("left", "is_its"), [(110, True), (126, False)])
+def test_a_tail_is_a_piece_of_the_line_that_it_touches(left, is_its):
+    line, tail = _box(20, 100, 120, 110), _box(left, 96, 140, 122)  # 2.6 heights
+    assert pieces_beside([line], [tail]) == ([0] if is_its else [])
+
+
+def test_a_line_is_followed_where_the_network_is_sure_of_it_whatever_lies_beside():
+    maps = _maps((20, 100, 200, 110))
+    maps.line[45:60, 60:100] = np.maximum(maps.line[45:60, 60:100], 0.4)
+    assert lengthened(_box(20, 100, 120, 110), maps.line).corners[:, 0].max() > 195

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 from pydicom import dcmread
 
-from tasks import value_rules
 from tasks.consistency.evidence import StudyEvidence
 from tasks.model import PulledFile, Status
 from tasks.policy import load_policy
@@ -20,7 +19,7 @@ from tasks.publish.store import Store, open_store
 from tasks.risk.words import WORD, measure_words, read_words, unread_words, words_in
 from tasks.schemas import INSTANCES
 from tasks.secret import Secret
-from tasks.value_rules import ValueRules
+from tasks.value_rules import Decision, keep_rules, read_rules
 from tests.unit.scan_objects import POLICY
 
 SECRET = Secret(bytes(range(32)))
@@ -57,15 +56,12 @@ def test_a_word_of_one_object_among_many_is_read(noted: tuple[Store, list[dict[s
 
 
 @pytest.mark.parametrize(("means", "holds"), [("ask", True), ("info", False)])
-def test_a_word_that_nobody_has_read_means_what_the_policy_says(means: str, holds: bool) -> None:
+def test_a_word_that_nobody_has_read_means_what_the_policy_says(means: str, holds: bool, tmp_path: Path) -> None:
     policy = load_policy().gates.model_copy(update={"rare_words": means})
     noted = [{"PatientID": f"P{n}", "place": "(0008,1030)", "vr": "LO", "text": b"Oxelquist" if n == 1 else b"CT"} for n in range(5)]
-    words = words_in(pa.Table.from_pylist(noted))
-    for choices, unread in ((ValueRules(SECRET, {}), 1), (_accepted("oxelquist"), 0)):
-        (row,) = measure_words(unread_words(words, choices, policy), policy).to_pylist()
+    words, store = words_in(pa.Table.from_pylist(noted)), open_store(str(tmp_path / "private"))
+    for unread in (1, 0):
+        (row,) = measure_words(unread_words(words, read_rules(store, SECRET), policy), policy).to_pylist()
         assert (row["value"], row["action"]) == (unread, means)
         assert is_out_of_bounds(pa.Table.from_pylist([row]), "T4") == (holds and unread > 0)
-
-
-def _accepted(word: str) -> ValueRules:
-    return ValueRules(SECRET, {(WORD, value_rules._digest(SECRET, WORD, word)): "accept"})
+        keep_rules(store, SECRET, [Decision(WORD, "oxelquist", "accept")], reviewer="Ada")

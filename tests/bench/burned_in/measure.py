@@ -35,15 +35,9 @@ def frames_of(instance) -> list[np.ndarray]:
 
 
 def ink_is_gone(before: np.ndarray, after: np.ndarray, region: Region) -> bool:
-    """Tell whether at most 5 % of the ink kept its values, and a filter matched to the ink answers a quarter of before at most.
-
-    Ink that lies, with a pixel around it, in one constant is gone whatever the filter answers to the ground beside it.
-    """
+    """Tell whether at most 5 % of the ink kept its values, and a filter matched to the ink answers a quarter of before at most."""
     ink = region.ink
     old, new = (_grey(x)[region.box] for x in (before, after))
-    around = cv2.dilate((ink > 0.05).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    if np.ptp(new[around]) == 0 and np.ptp(old[around]) > 0:
-        return True
     strong = ink > 0.3
     # dark ink may have the very value that regions are filled with: a pixel is left when it kept a value other than the fill
     everywhere_old, everywhere_new = _grey(before), _grey(after)
