@@ -167,5 +167,5 @@ def test_a_tail_is_a_piece_of_the_line_that_it_touches(left, is_its):
 
 def test_a_line_is_followed_where_the_network_is_sure_of_it_whatever_lies_beside():
     maps = _maps((20, 100, 200, 110))
-    maps.line[45:60, 60:100] = np.maximum(maps.line[45:60, 60:100], 0.4)
+    maps.line[40:66, 60:100] = np.maximum(maps.line[40:66, 60:100], 0.5)
     assert lengthened(_box(20, 100, 120, 110), maps.line).corners[:, 0].max() > 195
