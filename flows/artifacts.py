@@ -13,7 +13,7 @@ from prefect.artifacts import create_progress_artifact, create_table_artifact, u
 
 from tasks.model import Receipt, Verdict
 
-_SECONDS_BETWEEN_UPDATES = 5.0
+_SECONDS_BETWEEN_UPDATES = 10.0
 
 
 class Progress:

@@ -14,9 +14,12 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from flows.importing import collector_at_rest
 from flows.local_server import answers, end
 from flows.machine import broken_machine
 from flows.settings import startup_seconds
@@ -29,6 +32,7 @@ _FOR_ONE_RUN = {  # nobody watches it or writes blocks there
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "0",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "0",
 }
+_SELDOM = timedelta(seconds=10)
 
 
 class RunServer:
@@ -123,11 +127,17 @@ def _end_with_parent(parent: int) -> None:
 
 def _serve(listening: int, parent: int) -> None:
     _end_with_parent(parent)
-    import uvicorn
-    from prefect.server.api.server import create_app
+    with collector_at_rest():
+        import uvicorn
+        from docket import Worker
+        from prefect.server.api import background_workers
+        from prefect.server.api.server import create_app
 
-    # Ephemeral is Prefect's word for a server without scheduler and user interface.
-    uvicorn.run(create_app(ephemeral=True), fd=listening, log_level="error", lifespan="on")
+        # It asks itself four times a second for background work, which nobody gives the server of one run.
+        patient = partial(Worker, minimum_check_interval=_SELDOM, scheduling_resolution=_SELDOM)
+        background_workers.Worker = patient  # type: ignore[attr-defined, assignment]  # no setting of Prefect's reaches it
+        app = create_app(ephemeral=True)  # Prefect's word for a server without scheduler and user interface
+    uvicorn.run(app, fd=listening, log_level="error", lifespan="on")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.utilities.annotations import quote
 
 from flows.machine import broken_machine
 from tasks.errors import ReleaseError
@@ -24,9 +25,10 @@ _RETRY_SECONDS = 10
 def stage(function: Callable[..., Any], name: str, *, retries: int = 0) -> Callable[..., Any]:
     """Wrap a stage as a Prefect task: no caching, no persisted results (they hold identified values).
 
-    `retries` only where a second try does no harm and may help: machine trouble, never a verdict.
+    `retries` only where a second try does no harm and may help: machine trouble, never a verdict. Stages run one after the other:
+    Prefect need not search their arguments, lists of all studies, for runs to wait for.
     """
-    return task(guarded(function)).with_options(
+    as_task = task(guarded(function)).with_options(
         name=name,
         retries=retries,
         retry_delay_seconds=_RETRY_SECONDS,
@@ -35,6 +37,12 @@ def stage(function: Callable[..., Any], name: str, *, retries: int = 0) -> Calla
         persist_result=False,
         log_prints=False,
     )
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return as_task(*map(quote, args), **{name: quote(value) for name, value in kwargs.items()})
+
+    return run
 
 
 def guarded(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -33,7 +33,7 @@ _SELDOM = {  # what Dask does many times a second in each process, for a dashboa
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.worker-saturation": 1.0,  # nothing to steal: what waits, waits at the scheduler, and dies with no worker
 }
-_PRELOADED = ("distributed", "pandas", "tasks.study_job")
+_PRELOADED = "flows.preloaded"
 _SLOW_DISK = "Creating scratch directories is taking"
 _QUIET = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), f"ignore:{_SLOW_DISK}:UserWarning")))
 _QUEUE_SECONDS = 3600  # how long a cluster's queue may let us wait for the first worker
@@ -91,7 +91,7 @@ def _preloaded_forkserver() -> Iterator[None]:
     """Have the process that workers are forked from import what they need, before it forks the first."""
     from distributed.utils import get_mp_context
 
-    get_mp_context().set_forkserver_preload(list(_PRELOADED))  # Dask's own list is set by then, and replaced
+    get_mp_context().set_forkserver_preload([_PRELOADED])  # Dask's own list is set by then, and replaced
     yield
 
 

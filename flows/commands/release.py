@@ -40,6 +40,7 @@ def release(
 
 def run_release(spec: Spec, studies: list[str] | None, *, dry_run: bool, quiet: bool, verbose: bool) -> ReleaseSummary:
     """Run the release flow in this process and return its summary; a stopped run raises its ReleaseError."""
+    from flows.importing import collector_at_rest
     from flows.machine import check_disk, end_on_sigterm
     from flows.run_server import start_server
     from flows.settings import prepare_prefect
@@ -48,11 +49,12 @@ def run_release(spec: Spec, studies: list[str] | None, *, dry_run: bool, quiet: 
     end_on_sigterm()
     prepare_prefect(verbose=verbose)
     server = start_server(spec)
-    from flows.release import release as release_flow
-    from flows.session import open_secret
-    from flows.studies import observer
-    from tasks.archive import study_key
-    from tasks.errors import ReleaseError
+    with collector_at_rest():
+        from flows.release import release as release_flow
+        from flows.session import open_secret
+        from flows.studies import observer
+        from tasks.archive import study_key
+        from tasks.errors import ReleaseError
 
     keys = None
     if studies:

@@ -17,14 +17,22 @@ from tasks.study_job import process_study
 _NAMES = {"find": "find_studies", "compare": "compare_with_archive", "judge": "judge_candidate", "verify": "verify_release"}
 
 
-def run_plainly(spec: Spec, judge: Callable[..., Any] | None = None) -> tuple[Session, ReleaseSummary]:
-    """Run the whole flow once, every study after the other; `judge` stands in for the gates where it is given."""
+Stage = Callable[..., Any]
+
+
+def run_plainly(
+    spec: Spec, judge: Stage | None = None, around: Callable[[Stage], Stage] = lambda stage: stage
+) -> tuple[Session, ReleaseSummary]:
+    """Run the whole flow once, every study after the other; `judge` stands in for the gates where it is given.
+
+    `around` wraps every stage but the one that processes studies.
+    """
 
     def process(session: Session, _client: Any, refs: Any, _offset: int, _total: int) -> Any:
         return [process_study(ref, session.job) for ref in refs]
 
     names = ("find", "foresee", "compare", "assemble", "judge", "publish", "verify")
-    stages = {name: getattr(release, _NAMES.get(name, name)) for name in names} | {"process": process}
+    stages = {name: around(getattr(release, _NAMES.get(name, name))) for name in names} | {"process": process}
     if judge is not None:
         stages["judge"] = judge
     with (
@@ -44,14 +52,3 @@ def run_plainly(spec: Spec, judge: Callable[..., Any] | None = None) -> tuple[Se
 @contextmanager
 def _nobody(*_: Any) -> Iterator[None]:
     yield None
-
-
-if __name__ == "__main__":  # what a run costs without orchestration: tests/bench/test_many_studies.py
-    import sys
-    from pathlib import Path
-
-    from tasks.spec import read_spec
-    from tasks.study_job import start_worker
-
-    start_worker()
-    print(run_plainly(read_spec(Path(sys.argv[1])))[1].sentence())

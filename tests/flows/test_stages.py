@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from prefect.utilities.annotations import quote
 
 from flows import stages
 from tasks.errors import HeldError, ReleaseError, UsageError, VerificationError
@@ -50,6 +53,30 @@ def test_only_what_we_wrote_ourselves_leaves_a_stage(
     unforeseen = not isinstance(error, OSError | ReleaseError)
     assert ("in read_the_headers" in caplog.text) == unforeseen  # a bug can be found by it
     assert CANARY not in caplog.text + str(caught.value) + repr(caught.value)
+
+
+def test_prefect_hands_a_stage_its_arguments_without_looking_into_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "task", _Task)
+    studies = [object()] * 2000
+    assert stages.stage(lambda refs, total: (refs, total), "find")(studies, total=2000) == (studies, 2000)
+    refs, total = _Task.given
+    assert (type(refs), type(total)) == (quote, quote)  # of others, Prefect visits every element, twice
+
+
+class _Task:
+    """As much of a Prefect task as a stage uses."""
+
+    given: ClassVar[tuple[Any, ...]] = ()
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def with_options(self, **_options: Any) -> _Task:
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        _Task.given = (*args, *kwargs.values())
+        return self._function(*(a.unquote() for a in args), **{name: a.unquote() for name, a in kwargs.items()})
 
 
 def _record(message: str, error: Exception | None) -> logging.LogRecord:
