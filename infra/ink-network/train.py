@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tasks.pixels.ink import ink_mask
 from tasks.pixels.signs import signs_of
 
-_CHANNELS, _BATCH = 40, 8
+_CHANNELS, _BATCH = 64, 8
 _DECAY, _KEEP = 0.99, 250  # of the running mean of states per step; steps between two files on the way
 _MADE, _PER_SERIES = 420, 10
 
@@ -125,7 +125,8 @@ def started_from(weights: Path, folded: torch.Tensor) -> InkNetwork:
     """Return a network that answers as the weights of an ONNX file do; `folded` is a large batch that its norms are set by.
 
     The file holds convolutions with the norms folded in: each norm gets the mean and deviation of its convolution's answers to the batch
-    as what it has seen, and the same as its scale and shift, so that it changes nothing until it is trained.
+    as what it has seen, and the same as its scale and shift, so that it changes nothing until it is trained. Weights of a narrower network
+    fill the first channels of each layer; what the other channels say, random at first, counts nowhere until it is trained.
     """
     from onnx import load, numpy_helper
 
@@ -137,13 +138,18 @@ def started_from(weights: Path, folded: torch.Tensor) -> InkNetwork:
     def take(module: nn.Module, inputs: tuple[torch.Tensor]) -> None:
         nonlocal shift
         if isinstance(module, nn.Conv2d):
-            module.weight.data, shift = next(convolutions)
+            weights, shift = next(convolutions)
+            outputs, planes = weights.shape[:2]
+            module.weight.data[:outputs, planes:] = 0
+            module.weight.data[:outputs, :planes] = weights
             if module.bias is not None:
                 module.bias.data = shift
         elif isinstance(module, nn.BatchNorm2d):
             mean, variance = inputs[0].mean((0, 2, 3)), inputs[0].var((0, 2, 3))
             module.running_mean, module.running_var = mean, variance
-            module.weight.data, module.bias.data = torch.sqrt(variance + module.eps), shift + mean
+            old = len(shift)
+            module.weight.data[:old] = torch.sqrt(variance + module.eps)[:old]
+            module.bias.data[:old] = shift + mean[:old]
 
     hooks = [module.register_forward_pre_hook(take) for module in network.modules()]
     with torch.no_grad():
@@ -159,6 +165,7 @@ def train(network: InkNetwork, grounds: list[tuple[Values, int]], minutes: float
     What is returned is the running mean of its states over some hundred steps; `kept` gets that as ONNX every few hundred steps.
     """
     rng = np.random.default_rng(seed)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as the processor multiplies
     mean = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_DECAY), use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
     started, step, seen = time.process_time(), 0, []
@@ -166,6 +173,7 @@ def train(network: InkNetwork, grounds: list[tuple[Values, int]], minutes: float
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 60) * max(0.5 * (1 + np.cos(np.pi * done)), 0.02)
         folded, truth, unsure = _batch(rng, grounds)
+        folded = folded.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):  # twice as fast where the processor knows it
             logits = network(folded)
         loss = _loss(logits.float(), truth, unsure)

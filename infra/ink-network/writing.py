@@ -26,6 +26,7 @@ _HAN = [(0x4E00, 0x9FA0), (0x4E00, 0x9FA0), (0x3041, 0x3094), (0x30A1, 0x30F5)]
 _HANGUL = [(0xAC00, 0xD7A0)]
 _ARABIC = [(0x0627, 0x063B), (0x0641, 0x064B), (0x0641, 0x064B)]
 _CYRILLIC = [(0x0410, 0x0430), (0x0430, 0x0450)]
+_OTHERS = {"greek": (0x03B1, 0x03CA), "hebrew": (0x05D0, 0x05EB), "thai": (0x0E01, 0x0E2F), "devanagari": (0x0905, 0x0939)}
 
 
 class Example(NamedTuple):
@@ -47,17 +48,26 @@ def _fonts() -> dict[str, list[str]]:
         return [path for name, path in found.items() if name.startswith(beginnings)]
 
     return {
-        "latin": named("DejaVu", "Liberation", "Free", "Terminus"),
+        "latin": named("DejaVu", "Liberation", "Free", "Terminus", "NotoSans-", "NotoSerif-", "NotoMono"),
         "cyrillic": named("DejaVuSans", "DejaVuSerif", "Liberation", "FreeSans", "FreeSerif"),
-        "arabic": named("DejaVuSans.", "DejaVuSans-Bold.", "Amiri-", "KacstBook", "KacstNaskh", "KacstOffice", "KacstScreen", "FreeSerif."),
+        "arabic": [
+            *named("DejaVuSans.", "DejaVuSans-Bold.", "Amiri-Regular", "Amiri-Slanted", "KacstBook", "KacstNaskh", "KacstOffice"),
+            *named("KacstScreen", "KacstOne.", "KacstLetter", "FreeSerif.", "Thabit.", "Lateef-Regular", "Lateef-Light", "Lateef-Bold"),
+            *named("Harmattan-Regular", "NotoNaskhArabic-", "NotoSansArabic-", "NotoKufiArabic-Regular", "ae_AlArabiya", "ae_Khalid"),
+        ],
         "han": named("DroidSansFallback", "wqy", "ukai", "ipag"),
         "hangul": named("wqy", "UnDotum", "UnBatang", "UnGraphic"),
+        "greek": named("DejaVuSans", "FreeSerif", "NotoSans-"),
+        "hebrew": named("NotoSansHebrew", "NotoSerifHebrew", "FreeSans."),
+        "thai": named("NotoSansThai", "NotoSerifThai"),
+        "devanagari": named("NotoSansDevanagari", "NotoSerifDevanagari"),
     }
 
 
-@lru_cache(maxsize=512)
-def _face(path: str, size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(path, size)
+@lru_cache(maxsize=2048)
+def _face(path: str, size: int, joined: bool = True) -> ImageFont.FreeTypeFont:
+    """Return a font; letters that join are drawn each by itself where not `joined`, as programs without a shaper draw them."""
+    return ImageFont.truetype(path, size, layout_engine=None if joined else ImageFont.Layout.BASIC)
 
 
 def _word(rng: np.random.Generator, alphabet: str, least: int, most: int) -> str:
@@ -101,7 +111,8 @@ def _line_of_ink(rng: np.random.Generator) -> Real | None:
         ink = _stroked(rng, _latin(rng))
     else:
         size = round(np.exp(rng.uniform(np.log(8), np.log(60 if rng.random() < 0.6 else 22))))
-        script = "latin" if chance < 0.60 else "han" if chance < 0.69 else "arabic" if chance < 0.87 else "cyrillic"
+        script = "latin" if chance < 0.57 else "han" if chance < 0.66 else "arabic" if chance < 0.88 else "cyrillic"
+        script = str(rng.choice(list(_OTHERS))) if script == "cyrillic" and rng.random() < 0.3 else script
         script = "hangul" if script == "han" and rng.random() < 0.25 else script
         text = {
             "latin": lambda: _latin(rng),
@@ -109,11 +120,14 @@ def _line_of_ink(rng: np.random.Generator) -> Real | None:
             "hangul": lambda: _characters(rng, _HANGUL, 3, 10),
             "arabic": lambda: _characters(rng, _ARABIC, 4, 16),
             "cyrillic": lambda: _characters(rng, _CYRILLIC, 3, 16),
+            **{name: lambda bounds=bounds: _characters(rng, [bounds], 3, 12) for name, bounds in _OTHERS.items()},
         }[script]()
         if rng.random() < 0.15:
             text += " " + _word(rng, _DIGITS, 2, 6)
         size = max(size, 11) if script in ("han", "hangul", "arabic") else size
-        ink = _drawn(text, _face(str(rng.choice(_fonts()[script])), size), hard=rng.random() < 0.2)
+        size += size // 3 if script == "arabic" and rng.random() < 0.5 else 0  # its letters are small in their fonts
+        face = _face(str(rng.choice(_fonts()[script])), size, joined=rng.random() < 0.8)
+        ink = _drawn(text, face, hard=rng.random() < 0.2)
     rows, columns = np.nonzero(ink > 0.05)
     if rows.size < 12:
         return None
@@ -144,9 +158,9 @@ def _angle(rng: np.random.Generator) -> float:
         return 0.0
     if chance < 0.37:
         return 180.0
-    if chance < 0.52:
+    if chance < 0.50:
         return float(rng.choice([90, 270]))
-    if chance < 0.56:
+    if chance < 0.54:
         return float(rng.uniform(-4, 4))
     return float(rng.choice([rng.uniform(-45, 45), rng.uniform(-25, 25), rng.uniform(-180, 180)]))
 
@@ -208,7 +222,7 @@ def _with_an_edge(rng: np.random.Generator, values: Values, limits: tuple[int, i
 
 def _compressed(rng: np.random.Generator, values: Values) -> Values:
     """Return 8-bit values as they come out of JPEG; its blocks begin anywhere."""
-    quality = int(rng.choice([60, 75, 85, 90, 92, 95, 98]))
+    quality = int(rng.choice([50, 60, 75, 80, 85, 90, 92, 95, 98]))
     top, left = (int(v) for v in rng.integers(0, 8, 2))
     padded = np.pad(np.clip(values, 0, 255).astype(np.uint8), ((top, 0), (left, 0)), mode="edge")
     _, stream = cv2.imencode(".jpg", padded, [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -240,7 +254,7 @@ def example(rng: np.random.Generator, grounds: list[tuple[Values, int]]) -> Exam
             level = rng.choice([limits[1], values.max(), np.median(values) + rng.normal() * span * 0.5])
             values = draw_no_text(rng, values, int(np.clip(level, *limits)))
     ink, line, unsure = np.zeros((3, SIZE, SIZE), np.float32)
-    lossy = bits == 8 and rng.random() < 0.45
+    lossy = bits == 8 and rng.random() < 0.5
     for _ in range(0 if rng.random() < 0.42 else int(rng.choice([2, 3, 4, 5, 6, 8]))):
         placed = _placed(rng)
         if placed is None:

@@ -20,15 +20,18 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 """(rows, columns), True where values are to be overwritten."""
 
 
-_MARGIN = 1.5  # pixels
+_MARGIN = 2.0  # pixels
 _CODING_UNITS = {f"1.2.840.10008.1.2.4.{n}": {1: 8, 3: 16} for n in (50, 51)}  # pixels that JPEG blanks together, by samples
 
 
-def mask_of(boxes: Sequence[TextBox], layout: PixelLayout, margin: float = _MARGIN) -> Mask:
+def mask_of(boxes: Sequence[TextBox], layout: PixelLayout, margin: float | None = None) -> Mask:
     """Return the mask of all boxes: pixels whose middle lies in a box grown by a margin, and beyond its ends by a third of its height.
 
-    By no more than the box's slack there, and by that at most on all sides. With a margin of 0 the boxes are taken as they are.
+    By no more than the box's slack there, and by that at most on all sides. With a margin of 0 the boxes are taken as they are; so they
+    are in a JPEG code stream, where whole coding units are blanked, which reach farther around the ink than any margin.
     """
+    if margin is None:
+        margin = 0.0 if layout.syntax in _CODING_UNITS else _MARGIN
     mask = np.zeros((layout.rows, layout.columns), bool)
     for box in (replace(whole, corners=part) for whole in boxes for part in whole.parts or (whole.corners,)):
         along, across, length, height = axes_of(box)

@@ -25,6 +25,7 @@ from tasks.pixels.views import Image8, lift, see
 
 # Evidence = characters read x probability^1.5. Anatomy reaches 1.0 on real frames and 2.4 on made ones, text 5 and more.
 _EVIDENCE, _EVIDENCE_SQUARE, _EVIDENCE_LARGE, _EVIDENCE_LINE = 2.0, 2.6, 3.0, 3.0
+_EVIDENCE_SURE = 1.4  # of a line that the network is almost sure of: real frames without text reach 1.2
 _LARGE = 0.13  # of the frame's short side: boxes this high must be read well
 _ROUND = frozenset("0Oo°CcDUu1IilL|/\\()[]<>.,:;-_~'`^=\"8")  # what anatomy is read as
 _KNOWN = 0.7  # of the middle of a box of the reader's detector lies in boxes of the network: nothing new
@@ -231,7 +232,8 @@ def _is_text(line: _Line, reading: Reading | None, doubt: float) -> bool:
     if reading is None:
         return line.is_likely
     is_read = len(reading.text.replace(" ", "")) >= _ANYTHING
-    return _evidence(reading) / doubt >= _EVIDENCE_LINE or (line.is_likely and (is_read or line.is_clear))
+    needed = _EVIDENCE_SURE if line.box.score >= _ALMOST_SURE else _EVIDENCE_LINE
+    return _evidence(reading) / doubt >= needed or (line.is_likely and (is_read or line.is_clear))
 
 
 def _believed(lifted: Image8, candidates: list[tuple[Points, float]], engine: TextEngine, doubt: float) -> list[TextBox]:

@@ -123,7 +123,7 @@ def fitted(box: TextBox, same: np.ndarray[Any, np.dtype[np.bool_]]) -> TextBox:
     if bottom - top > _NEARLY * thick:  # dots and accents are few pixels: the network knows them as ink
         top, bottom = min(top, -thick / 2 + fringe), max(bottom, thick / 2 - fringe)
     corners = box_between(box, (left - fringe, top - fringe), (right + fringe, bottom + fringe))
-    return replace(box, corners=corners, slack=1.0)
+    return replace(box, corners=corners, slack=2.0)
 
 
 def _followed(is_inked: np.ndarray[Any, Any], start: int) -> int:

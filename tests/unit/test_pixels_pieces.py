@@ -41,6 +41,16 @@ def _mask(boxes):
     return mask_of(boxes, read_layout(instance_of(noise(SIZE, SIZE)).dataset, "1.2.840.10008.1.2.1", 10**9))
 
 
+def test_a_box_is_blanked_with_a_margin_and_in_a_jpeg_with_the_coding_units_that_it_touches_and_no_more():
+    native = read_layout(instance_of(noise(SIZE, SIZE)).dataset, "1.2.840.10008.1.2.1", 10**9)
+    box, beside = _box(50, 60, 150, 84), np.ones((SIZE, SIZE), bool)
+    beside[60:84, 50:150] = False
+    assert mask_of([box], native)[58:86, 48:152].all()
+    coded = mask_of([box], replace(native, syntax="1.2.840.10008.1.2.4.50"))
+    assert coded[60:84, 50:150].all()
+    assert not coded[beside].any()
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_box_that_a_bump_made_high_is_blanked_where_its_line_runs(turned):
     line, bump = (10, 100, 230, 124), (20, 60, 50, 100)
@@ -107,6 +117,14 @@ def test_ink_over_the_edge_of_an_even_ground_is_seen_on_both_sides():
     assert drawn[above].mean() > 0.8
     assert drawn[below].mean() > 0.8
     assert drawn[~ink].mean() < 0.02
+
+
+def test_half_a_reading_is_enough_of_a_line_that_the_network_is_almost_sure_of():
+    half, box = Reading("DOE^", 0.55), _box(10, 10, 90, 24)  # 1.6 of the 3.0 that others need
+    assert _is_text(_Line(replace(box, score=0.92), box, is_proven=False), half, 1.0)
+    assert not _is_text(_Line(replace(box, score=0.90), box, is_proven=False), half, 1.0)
+    assert not _is_text(_Line(replace(box, score=0.92), box, is_proven=False), half, 2.0)
+    assert not _is_text(_Line(replace(box, score=0.92), box, is_proven=False), Reading("DOE^", 0.4), 1.0)
 
 
 def test_a_likely_line_is_text_when_it_stands_out_or_anything_is_read_of_it_or_nobody_has_read_it():
