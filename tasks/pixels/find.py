@@ -25,7 +25,6 @@ from tasks.pixels.views import Image8, lift, see
 
 # Evidence = characters read x probability^1.5. Anatomy reaches 1.0 on real frames and 2.4 on made ones, text 5 and more.
 _EVIDENCE, _EVIDENCE_SQUARE, _EVIDENCE_LARGE, _EVIDENCE_LINE = 2.0, 2.6, 3.0, 3.0
-_EVIDENCE_SURE = 1.4  # of a line that the network is almost sure of: real frames without text reach 1.2
 _LARGE = 0.13  # of the frame's short side: boxes this high must be read well
 _ROUND = frozenset("0Oo°CcDUu1IilL|/\\()[]<>.,:;-_~'`^=\"8")  # what anatomy is read as
 _KNOWN = 0.7  # of the middle of a box of the reader's detector lies in boxes of the network: nothing new
@@ -232,8 +231,12 @@ def _is_text(line: _Line, reading: Reading | None, doubt: float) -> bool:
     if reading is None:
         return line.is_likely
     is_read = len(reading.text.replace(" ", "")) >= _ANYTHING
-    needed = _EVIDENCE_SURE if line.box.score >= _ALMOST_SURE else _EVIDENCE_LINE
-    return _evidence(reading) / doubt >= needed or (line.is_likely and (is_read or line.is_clear))
+    return _evidence(reading) / doubt >= _needed(line.box.score) or (line.is_likely and (is_read or line.is_clear))
+
+
+def _needed(score: float) -> float:
+    """Return the evidence that a line must bring: the less, the surer the network is, because the two know nothing of each other."""
+    return _EVIDENCE_LINE * min((1 - score) / (1 - _FAIR), 1.0) ** 3
 
 
 def _believed(lifted: Image8, candidates: list[tuple[Points, float]], engine: TextEngine, doubt: float) -> list[TextBox]:
