@@ -6,6 +6,7 @@ Prefect would start one too, but only after importing the whole server into the 
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import secrets
@@ -14,10 +15,11 @@ import signal
 import socket
 import subprocess
 import sys
-from datetime import timedelta
-from functools import partial
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from flows.importing import collector_at_rest
 from flows.local_server import answers, end
@@ -32,7 +34,7 @@ _FOR_ONE_RUN = {  # nobody watches it or writes blocks there
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "0",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "0",
 }
-_SELDOM = timedelta(seconds=10)
+_CHORES_SECONDS = 20
 
 
 class RunServer:
@@ -125,18 +127,31 @@ def _end_with_parent(parent: int) -> None:
             sys.exit()
 
 
+@asynccontextmanager
+async def _chores_at_start(docket: Any, **options: Any) -> AsyncIterator[None]:
+    """Let Prefect do its chores (old events go) for the first seconds of a run, instead of asking itself for more ten times a second."""
+    from prefect.server.api.background_workers import background_worker
+
+    async def work() -> None:
+        async with background_worker(docket, **options):
+            await asyncio.sleep(_CHORES_SECONDS)
+
+    chores = asyncio.create_task(work())
+    try:
+        yield
+    finally:
+        chores.cancel()
+        await asyncio.gather(chores, return_exceptions=True)
+
+
 def _serve(listening: int, parent: int) -> None:
     _end_with_parent(parent)
     with collector_at_rest():
         import uvicorn
-        from docket import Worker
-        from prefect.server.api import background_workers
-        from prefect.server.api.server import create_app
+        from prefect.server.api import server
 
-        # It asks itself four times a second for background work, which nobody gives the server of one run.
-        patient = partial(Worker, minimum_check_interval=_SELDOM, scheduling_resolution=_SELDOM)
-        background_workers.Worker = patient  # type: ignore[attr-defined, assignment]  # no setting of Prefect's reaches it
-        app = create_app(ephemeral=True)  # Prefect's word for a server without scheduler and user interface
+        server.background_worker = _chores_at_start  # type: ignore[attr-defined, assignment]  # no setting reaches it
+        app = server.create_app(ephemeral=True)  # Prefect's word for a server without scheduler and user interface
     uvicorn.run(app, fd=listening, log_level="error", lifespan="on")
 
 

@@ -33,6 +33,7 @@ _SELDOM = {  # what Dask does many times a second in each process, for a dashboa
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.worker-saturation": 1.0,  # nothing to steal: what waits, waits at the scheduler, and dies with no worker
 }
+_HEARTBEAT_SECONDS = 5.0  # instead of half a second: that a worker has died is told by its connection
 _PRELOADED = "flows.preloaded"
 _SLOW_DISK = "Creating scratch directories is taking"
 _QUIET = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), f"ignore:{_SLOW_DISK}:UserWarning")))
@@ -71,6 +72,7 @@ def connect(workers: Workers, scratch: Path) -> Iterator[Any]:
     with (
         dask.config.set(settings),
         _preloaded_forkserver(),
+        _slow_heartbeats(),
         LocalCluster(
             n_workers=workers.n,
             threads_per_worker=1,
@@ -93,6 +95,19 @@ def _preloaded_forkserver() -> Iterator[None]:
 
     get_mp_context().set_forkserver_preload([_PRELOADED])  # Dask's own list is set by then, and replaced
     yield
+
+
+@contextmanager
+def _slow_heartbeats() -> Iterator[None]:
+    """Have the workers of a scheduler of ours report seldom; no setting of Dask's reaches that."""
+    from distributed import scheduler
+
+    usual = scheduler.heartbeat_interval
+    scheduler.heartbeat_interval = lambda _workers: _HEARTBEAT_SECONDS
+    try:
+        yield
+    finally:
+        scheduler.heartbeat_interval = usual
 
 
 def _client_of(address: str) -> Any:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from prefect.server.api import background_workers
 
 from flows import run_server
 from flows.run_server import start_server
@@ -45,6 +47,29 @@ def run(home: Path, **env: str) -> Iterator[tuple[subprocess.Popen[str], str, st
 def _answers(url: str, login: str = "") -> int:
     user, _, password = login.partition(":")
     return httpx.post(f"{url}/flows/count", json={}, auth=(user, password), trust_env=False, timeout=30).status_code
+
+
+@pytest.mark.parametrize("seconds", [0.05, 60])
+def test_it_does_its_chores_at_the_start_and_leaves_none_running(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    @asynccontextmanager
+    async def worker(docket: str, *, ephemeral: bool) -> AsyncIterator[None]:
+        seen.append(f"{docket} {ephemeral}")
+        try:
+            yield
+        finally:
+            seen.append("ended")
+
+    async def serve() -> list[str]:
+        async with run_server._chores_at_start("chores", ephemeral=True):
+            await asyncio.sleep(0.3)
+            return list(seen)
+
+    monkeypatch.setattr(background_workers, "background_worker", worker)
+    monkeypatch.setattr(run_server, "_CHORES_SECONDS", seconds)
+    assert asyncio.run(serve()) == (["chores True", "ended"] if seconds < 1 else ["chores True"])
+    assert seen == ["chores True", "ended"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, None], ids=["terminated", "killed", "ended"])

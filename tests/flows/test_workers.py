@@ -9,7 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dask
+import distributed  # noqa: F401  its settings
 import pytest
+from dask.utils import parse_timedelta
+from distributed import scheduler
 
 from flows import workers
 from flows.alone import process_alone
@@ -45,6 +49,15 @@ def process(client: Any, job: Job, monkeypatch: pytest.MonkeyPatch, stand_in: An
     assert [r.study_key for r in receipts] == [r.study_key for r in REFS]
     assert Counter(r.study_key for r in seen) == Counter(r.study_key for r in REFS)
     return receipts
+
+
+def test_workers_of_a_scheduler_of_ours_report_seldom() -> None:
+    usual = scheduler.heartbeat_interval
+    with workers._slow_heartbeats():
+        assert scheduler.heartbeat_interval(1) == workers._HEARTBEAT_SECONDS
+    assert scheduler.heartbeat_interval is usual
+    # one that the scheduler has not heard of for so long is given up
+    assert parse_timedelta(dask.config.get("distributed.scheduler.worker-ttl")) > workers._HEARTBEAT_SECONDS * 10
 
 
 def test_small_studies_share_a_future_and_large_ones_do_not() -> None:
