@@ -15,8 +15,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -128,12 +129,11 @@ def _end_with_parent(parent: int) -> None:
 
 
 @asynccontextmanager
-async def _chores_at_start(docket: Any, **options: Any) -> AsyncIterator[None]:
-    """Let Prefect do its chores (old events go) for the first seconds of a run, instead of asking itself for more ten times a second."""
-    from prefect.server.api.background_workers import background_worker
+async def _chores_at_start(usual: Callable[..., AbstractAsyncContextManager[None]], docket: Any, **options: Any) -> AsyncIterator[None]:
+    """Let Prefect do its usual chores (old events go) for the first seconds of a run, instead of asking itself ten times a second."""
 
     async def work() -> None:
-        async with background_worker(docket, **options):
+        async with usual(docket, **options):
             await asyncio.sleep(_CHORES_SECONDS)
 
     chores = asyncio.create_task(work())
@@ -150,7 +150,8 @@ def _serve(listening: int, parent: int) -> None:
         import uvicorn
         from prefect.server.api import server
 
-        server.background_worker = _chores_at_start  # type: ignore[attr-defined, assignment]  # no setting reaches it
+        # No setting reaches it; where Prefect has moved it, this fails.
+        server.background_worker = partial(_chores_at_start, server.background_worker)  # type: ignore[attr-defined]
         app = server.create_app(ephemeral=True)  # Prefect's word for a server without scheduler and user interface
     uvicorn.run(app, fd=listening, log_level="error", lifespan="on")
 

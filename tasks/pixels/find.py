@@ -231,11 +231,14 @@ def _is_text(line: _Line, reading: Reading | None, doubt: float) -> bool:
     if reading is None:
         return line.is_likely
     is_read = len(reading.text.replace(" ", "")) >= _ANYTHING
-    return _evidence(reading) / doubt >= _needed(line.box.score) or (line.is_likely and (is_read or line.is_clear))
+    return _evidence(reading) / doubt > _needed(line.box.score) or (line.is_likely and (is_read or line.is_clear))
 
 
 def _needed(score: float) -> float:
-    """Return the evidence that a line must bring: the less, the surer the network is, because the two know nothing of each other."""
+    """Return what a line's evidence must exceed: the less, the surer the network is, because the two know nothing of each other.
+
+    Lines of real frames without text reach 1.2 at 0.916, where 1.8 is needed, and 0.8 at 0.928, where 1.1 is.
+    """
     return _EVIDENCE_LINE * min((1 - score) / (1 - _FAIR), 1.0) ** 3
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prefect.server.api import background_workers
 
 from flows import run_server
 from flows.run_server import start_server
@@ -62,11 +61,10 @@ def test_it_does_its_chores_at_the_start_and_leaves_none_running(seconds: float,
             seen.append("ended")
 
     async def serve() -> list[str]:
-        async with run_server._chores_at_start("chores", ephemeral=True):
+        async with run_server._chores_at_start(worker, "chores", ephemeral=True):
             await asyncio.sleep(0.3)
             return list(seen)
 
-    monkeypatch.setattr(background_workers, "background_worker", worker)
     monkeypatch.setattr(run_server, "_CHORES_SECONDS", seconds)
     assert asyncio.run(serve()) == (["chores True", "ended"] if seconds < 1 else ["chores True"])
     assert seen == ["chores True", "ended"]

@@ -119,7 +119,7 @@ def test_ink_over_the_edge_of_an_even_ground_is_seen_on_both_sides():
     assert drawn[~ink].mean() < 0.02
 
 
-@pytest.mark.parametrize(("score", "is_enough"), [(0.85, False), (0.90, False), (0.92, True), (0.95, True)])
+@pytest.mark.parametrize(("score", "is_enough"), [(0.85, False), (0.90, False), (0.92, True), (0.95, True), (1.0, True)])
 def test_the_surer_the_network_is_of_a_line_the_less_must_be_read_of_it(score, is_enough):
     half, box = Reading("DOE^", 0.55), replace(_box(10, 10, 90, 24), score=score)  # 1.6 of the 3.0 that are enough of any line
     line = _Line(box, box, is_proven=False)
