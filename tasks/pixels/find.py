@@ -16,8 +16,9 @@ from tasks.pixels.decode import Frame
 from tasks.pixels.engine import Reading, TextEngine
 from tasks.pixels.ink import ink_mask
 from tasks.pixels.layout import PixelLayout
-from tasks.pixels.lengthen import fitted, lengthened
-from tasks.pixels.network import ink_maps
+from tasks.pixels.lengthen import lengthened
+from tasks.pixels.network import InkMaps, ink_maps
+from tasks.pixels.one_value import fitted, followed, hinted_values_of, values_of
 from tasks.pixels.pieces import in_parts, left_of, pieces_beside, to_readers_ends, with_strokes
 from tasks.pixels.regions import lines_of
 from tasks.pixels.signs import Real, grey_of
@@ -29,10 +30,7 @@ _LARGE = 0.13  # of the frame's short side: boxes this high must be read well
 _ROUND = frozenset("0Oo°CcDUu1IilL|/\\()[]<>.,:;-_~'`^=\"8")  # what anatomy is read as
 _KNOWN = 0.7  # of the middle of a box of the reader's detector lies in boxes of the network: nothing new
 _READ = 16  # lines of one frame that are read, to prove them and for the patient's own values
-_INKED, _LEAST_INKED = 0.4, 20  # probability from which a pixel counts as ink; pixels of it that say anything about its value
 _FAINT, _FLAT = 0.1, 0.8  # probability below which a pixel is ground; share of the ground that has one value where it is flat
-_LEADING, _ABOVE = 0.15, 8.0  # share of one value among the ink, and how many times as often as the values next to it (anatomy: 5)
-_LEADERS = 3  # values of one box that are asked
 _COMMON = 0.05  # of the frame outside a box: a value this frequent is not its ink's
 _LIKELY = 0.9  # of a line that both detectors see and nobody reads well: of anatomy both may be fairly sure
 _ANYTHING = 2  # characters read, well or badly, of such a line: of bones the reader makes nothing
@@ -54,7 +52,7 @@ class _Line(NamedTuple):
     whole: TextBox
     is_proven: bool
     is_likely: bool = False  # both detectors see it: proven when the reader makes anything of it,
-    is_clear: bool = False  # or when it stands out
+    is_clear: bool = False  # or when it stands out, or the network is surer still
 
 
 def find_text(
@@ -100,7 +98,7 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
         waiting = [(box, drawn is not None) for box in lines_of(maps, doubt)]
         while waiting:
             box, may_be_drawn = waiting.pop()
-            inked = _values_of(box, values, maps.ink) if may_be_drawn else []
+            inked = values_of(box, values, maps.ink) if may_be_drawn else []
             same = next((same for same in (values == v for v in inked) if _elsewhere(same, box) <= _COMMON), None)
             if same is not None:
                 whole = fitted(box, same)
@@ -112,7 +110,8 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
                 found.append(_Line(whole, with_strokes(longer, maps), proven))
                 continue
             is_noisy = bool(inked) and not _is_flat(box, values == inked[0], maps.ink)
-            longer = in_parts(lengthened(box, maps.line), maps, None)
+            longer = _followed(box, values, maps) if may_be_drawn else box
+            longer = in_parts(lengthened(longer, maps.line), maps, None)
             line = _Line(box, with_strokes(longer, maps), is_proven=False)
             is_low = min(box.sides) <= _HIGH * min(grey.shape) or box.score >= _CERTAIN  # a row of ribs or small pictures is higher
             if is_low and box.score >= _ALMOST_SURE:  # nothing less is proven without a reading
@@ -123,6 +122,13 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
                 line = line._replace(is_proven=is_sure or is_distinct, is_clear=clear >= _ABOVE_FOLDS)
             found.append(line)
     return found
+
+
+def _followed(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], maps: InkMaps) -> TextBox:
+    """Return the box as long as one of the values that its ink may have goes on."""
+    for value in hinted_values_of(box, values, maps.ink):
+        box = followed(box, values == value)
+    return box
 
 
 def _elsewhere(same: np.ndarray[Any, np.dtype[np.bool_]], box: TextBox) -> float:
@@ -139,28 +145,6 @@ def _is_flat(box: TextBox, same: np.ndarray[Any, np.dtype[np.bool_]], ink: Real)
     cut = same[rows, columns]
     near = np.repeat(np.repeat(ink > _FAINT, 2, axis=0), 2, axis=1)[rows, columns][: cut.shape[0], : cut.shape[1]]
     return bool(cut[~near].mean() >= _FLAT) if (~near).any() else False
-
-
-def _values_of(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) -> list[int]:
-    """Return the stored values that are much more frequent among the ink of a box than the values next to them, the commonest first."""
-    import cv2
-
-    x, y, width, height = cv2.boundingRect(np.round(box.corners).astype(np.int32))
-    left, top = max(x, 0) // 2 * 2, max(y, 0) // 2 * 2
-    cut = values[top : y + height, left : x + width]
-    near = ink[top // 2 : (y + height + 1) // 2, left // 2 : (x + width + 1) // 2] > _INKED
-    corners = np.round(box.corners - np.array([left, top], np.float32)).astype(np.int32)
-    inside = cv2.fillConvexPoly(np.zeros(cut.shape, np.uint8), corners, 1)
-    inked = cut[(inside > 0) & np.repeat(np.repeat(near, 2, axis=0), 2, axis=1)[: cut.shape[0], : cut.shape[1]]]
-    if inked.size < _LEAST_INKED:
-        return []
-    found, counts = np.unique(inked, return_counts=True)
-    leading = []
-    for first in np.argsort(-counts, kind="stable")[:_LEADERS]:
-        beside = counts[(np.abs(found.astype(np.int64) - int(found[first])) <= 2) & (np.arange(len(found)) != first)].sum() / 4
-        if counts[first] >= max(_LEAST_INKED, _LEADING * inked.size) and counts[first] >= _ABOVE * (beside + 1):
-            leading.append(int(found[first]))
-    return leading
 
 
 def _is_clear(box: TextBox) -> bool:
@@ -231,7 +215,8 @@ def _is_text(line: _Line, reading: Reading | None, doubt: float) -> bool:
     if reading is None:
         return line.is_likely
     is_read = len(reading.text.replace(" ", "")) >= _ANYTHING
-    return _evidence(reading) / doubt > _needed(line.box.score) or (line.is_likely and (is_read or line.is_clear))
+    is_enough = is_read or line.is_clear or line.box.score >= _SURER
+    return _evidence(reading) / doubt > _needed(line.box.score) or (line.is_likely and is_enough)
 
 
 def _needed(score: float) -> float:

@@ -1,25 +1,19 @@
-"""Lines fitted to their ink: followed to their ends where the network was not sure of every letter, cut down to pixels of one exact value.
+"""Lines followed to their ends in the network's map, where it was not sure of every letter.
 
-Finding the line (`regions`) and proving that it is text (`find`) do not belong here.
+Finding the line (`regions`), following pixels of one exact value (`one_value`) and proving that it is text (`find`) do not belong here.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from tasks.pixels.boxes import Points, TextBox, axes_of, box_between
+from tasks.pixels.boxes import TextBox, axes_of, box_between
 from tasks.pixels.signs import Real
 
 _BEYOND = 12.0  # line heights looked at beyond either end
 _STEP, _GAP = 0.5, 3  # line heights; steps without ink after which a line has ended
-_LEAST, _DENSER = 4, 4.0  # pixels of the value in a step of a line, and times as many as beside the line
-_COMMON = 0.02  # of the frame outside the line: a value this frequent leads anywhere
-_FULL = 0.12  # of a box has its one value: enough to tell where the line begins and ends
-_NEARLY = 0.85  # of a box's height: pixels of its value that reach so far do not say that it is too high
-_HIGHER = 3.0  # pixels by which a line may be higher than its box
 _WEAK, _CLEARER, _MORE = 0.08, 2.5, 0.03  # probability of a line that still leads on: this, times that beside it, and as much more
 _SURELY = 0.6  # or this, whatever lies beside it
 _LEAST_HEIGHT = 6.0  # pixels
@@ -27,14 +21,17 @@ _ASIDE_STEP = 0.12  # line heights by which a line may turn aside, once or twice
 _STRAIGHT = 4.0  # line heights from which a piece tells the direction of its line
 _FALLING = 0.15  # probability of a line to which the map falls behind its last letter
 _LETTER = 1.0  # line heights
+_WITHIN, _STILL = 4.0, 0.8  # line heights before an end, and of the greatest probability there: where the line is still itself
+_FADING, _UNSEEN = 0.8, 4.0  # line heights over which an end that fades does so, and that may be unseen behind it
+_MOVED, _LONG, _MOST = 0.1, 2.0, 0.06  # line heights that such a line goes on and is long, and of the frame's side: no more is unseen
 _SKIRT = 2  # samples more over which it falls off
-_FRINGE = 1.0  # pixels of half-covered ink around full ink
 
 
 def lengthened(box: TextBox, line: Real) -> TextBox:
     """Return the box lengthened while the network's map of lines (at half the resolution) stays above what it is beside the line.
 
-    A short piece tells the direction of its line badly: what follows may lie a little aside, step by step, and turns the box.
+    A short piece tells the direction of its line badly: what follows may lie a little aside, step by step, and turns the box. Where text
+    ends, the map falls within a letter. Where it fades away the ground hides the letters, and the line goes on for as long again.
     """
     _, _, length, thick = axes_of(box)
     (before, down), (after, up) = _followed_map(box, line, -1.0), _followed_map(box, line, 1.0)
@@ -57,12 +54,16 @@ def _followed_map(box: TextBox, line: Real, direction: float) -> tuple[float, fl
     along, across, length, thick = axes_of(box)
     height, (rows, columns) = max(thick, _LEAST_HEIGHT), line.shape
     step = max(int(_STEP * height / 2), 2)  # in samples, one for two pixels
-    places = length / 2 + 1 + 2.0 * np.arange(int(_BEYOND * height / 2) // step * step)
+    within = min(int(_WITHIN * height / 2), int(length / 4))  # samples before the end, where the line is at its surest
+    places = length / 2 + 1 + 2.0 * np.arange(-within, int(_BEYOND * height / 2) // step * step)
     offsets = np.arange(-int(2.5 * height / 2) - 2, int(2.5 * height / 2) + 3) * 2.0
     x, y = (np.multiply.outer(direction * places, along)[:, None] + np.multiply.outer(offsets, across)).transpose(2, 0, 1)
     column, row = (np.floor((v + m) / 2).astype(int) for v, m in zip((x, y), box.corners.mean(axis=0), strict=True))
     is_inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
     seen = np.where(is_inside, line[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)], 0)
+    inner = seen[: within + 1, np.abs(offsets) <= height / 2].mean(axis=1)
+    full = float(places[np.flatnonzero(inner >= _STILL * inner.max())[-1]])  # to here the network is as sure as anywhere
+    places, seen, is_inside = places[within:], seen[within:], is_inside[within:]
     falling = seen[:, np.abs(offsets) <= height / 2].mean(axis=1) < _FALLING
     own = int(falling.argmax()) if falling.any() else 0  # samples of a last letter that the network is less sure of
     own = min(own, int(_LETTER * height / 2))  # what goes on for longer is another line, running across
@@ -81,66 +82,10 @@ def _followed_map(box: TextBox, line: Real, direction: float) -> tuple[float, fl
             break
         if best >= max(_WEAK, min(_CLEARER * beside + _MORE, _SURELY)):
             reached, aside, shift, empty = float(places[first + step - 1]) + 1, chosen, chosen, 0
+            full = reached if best >= _STILL * inner.max() else full
         elif (empty := empty + 1) == _GAP:
             break
+    fading, is_moved = reached - full, reached > length / 2 + _MOVED * height
+    if fading >= _FADING * height and is_moved and length >= _LONG * height:
+        reached += min(fading, _UNSEEN * height, _MOST * 2 * max(rows, columns))
     return reached, aside
-
-
-def fitted(box: TextBox, same: np.ndarray[Any, np.dtype[np.bool_]]) -> TextBox:
-    """Return the box as long and as high as the pixels of its one value reach along its line, which are many more than beside it.
-
-    `same` (rows, columns) tells where the frame has that value. Where the value is too rare to fill the line (half-covered pixels have
-    others) the box is only lengthened.
-    """
-    along, across, length, thick = axes_of(box)
-    height, middle = max(thick, 4.0), box.corners.mean(axis=0)
-    reach = length / 2 + _BEYOND * height
-    low = np.maximum(np.floor(middle - reach), 0).astype(int)
-    high = np.ceil(middle + reach).astype(int) + 1
-    points = np.argwhere(same[low[1] : high[1], low[0] : high[0]])[:, ::-1] + low + 0.5
-    if not len(points):
-        return box
-    place, off = ((points - middle) @ np.stack([along, across]).T).T
-    in_line, beside = np.abs(off) <= height / 2 + 1, (np.abs(off) > height / 2 + _HIGHER) & (np.abs(off) <= 1.5 * height + 5)
-    share = (height + 2) / (2 * (height + 5 - _HIGHER))  # of the line's area to that of the strips beside it
-    edges = np.arange(-reach, reach + _STEP * height, _STEP * height)
-    if same.sum() - in_line.sum() > _COMMON * same.size:
-        return box
-    line, chance = np.histogram(place[in_line], edges)[0], share * np.histogram(place[beside], edges)[0]
-    is_inked = line >= np.maximum(_LEAST, _DENSER * (chance + 0.5))
-    own = np.flatnonzero(is_inked & (edges[1:] > -length / 2) & (edges[:-1] < length / 2))
-    if not own.size:
-        return box
-    first, last = _followed(is_inked[::-1], len(is_inked) - 1 - own[0]), _followed(is_inked, own[-1])
-    first = len(is_inked) - 1 - first
-    reached = place[in_line & (place >= edges[first]) & (place <= edges[last + 1])]
-    left, right = float(reached.min()) - 0.5, float(reached.max()) + 0.5
-    within = (place >= left) & (place <= right)
-    if (in_line & within).sum() < _FULL * (right - left) * thick:
-        return replace(box, corners=box_between(box, (min(left, -length / 2), -thick / 2), (max(right, length / 2), thick / 2)))
-    fringe = _FRINGE if min(abs(along)) < 1e-3 else 1.5 * _FRINGE
-    top, bottom = _height(off[within], height, share)
-    if bottom - top > _NEARLY * thick:  # dots and accents are few pixels: the network knows them as ink
-        top, bottom = min(top, -thick / 2 + fringe), max(bottom, thick / 2 - fringe)
-    corners = box_between(box, (left - fringe, top - fringe), (right + fringe, bottom + fringe))
-    return replace(box, corners=corners, slack=2.0)
-
-
-def _followed(is_inked: np.ndarray[Any, Any], start: int) -> int:
-    """Return the last step with ink that is reached from a step without crossing a gap."""
-    reached = position = start
-    while position + 1 < len(is_inked) and position - reached < _GAP:
-        position += 1
-        reached = position if is_inked[position] else reached
-    return int(reached)
-
-
-def _height(off: Points, height: float, share: float) -> tuple[float, float]:
-    """Return from where to where across a line there are more pixels of its value than beside it."""
-    edges = np.arange(-np.ceil(height / 2 + _HIGHER), np.ceil(height / 2 + _HIGHER) + 1)
-    beside = ((np.abs(off) > height / 2 + _HIGHER) & (np.abs(off) <= 1.5 * height + 5)).sum() * share / (height + 2)
-    rows = np.histogram(off, edges)[0]
-    inked = np.flatnonzero(rows >= max(2.0, _DENSER * beside))
-    if not inked.size:
-        return -height / 2, height / 2
-    return float(edges[inked[0]]), float(edges[inked[-1] + 1])

@@ -128,11 +128,12 @@ def test_the_surer_the_network_is_of_a_line_the_less_must_be_read_of_it(score, i
     assert not _is_text(line, Reading("", 0.0), 1.0)
 
 
-def test_a_likely_line_is_text_when_it_stands_out_or_anything_is_read_of_it_or_nobody_has_read_it():
+def test_a_likely_line_is_text_when_it_stands_out_or_is_very_sure_or_anything_is_read_of_it_or_nobody_has_read_it():
     line = _Line(_box(10, 10, 60, 26), _box(10, 10, 60, 26), is_proven=False, is_likely=True)
     assert _is_text(line, Reading("uw", 0.2), 1.0)
     assert _is_text(line, None, 1.0)
     assert _is_text(line._replace(is_clear=True), Reading("", 0.0), 1.0)
+    assert _is_text(line._replace(box=replace(line.box, score=0.97)), Reading("", 0.0), 1.0)
     assert not _is_text(line, Reading("", 0.0), 1.0)
     assert not _is_text(line._replace(is_likely=False), Reading("uw", 0.2), 1.0)
 
