@@ -23,7 +23,7 @@ _FALLING = 0.15  # probability of a line to which the map falls behind its last 
 _LETTER = 1.0  # line heights
 _WITHIN, _STILL = 4.0, 0.8  # line heights before an end, and of the greatest probability there: where the line is still itself
 _FADING, _UNSEEN = 0.8, 4.0  # line heights over which an end that fades does so, and that may be unseen behind it
-_MOVED, _LONG, _MOST = 0.1, 2.0, 0.06  # line heights that such a line goes on and is long, and of the frame's side: no more is unseen
+_MOVED, _LONG, _MOST = 0.1, 2.0, 0.045  # line heights that such a line goes on and is long, and of the frame's side: no more is unseen
 _SKIRT = 2  # samples more over which it falls off
 
 
@@ -73,7 +73,8 @@ def _followed_map(box: TextBox, line: Real, direction: float) -> tuple[float, fl
         best, beside = -1.0, 0.0
         for more in (0.0,) if length > _STRAIGHT * height else (0.0, -1.0, 1.0, -2.0, 2.0):
             off = np.abs(offsets - shift - more * _ASIDE_STEP * height)
-            level = float(here[off <= height / 2].mean()) - 0.02 * abs(more)
+            own_rows = off <= height / 2  # none where the line has turned aside for too long
+            level = float(here[own_rows].mean()) - 0.02 * abs(more) if own_rows.any() else -1.0
             if level > best:
                 best, chosen = level, shift + more * _ASIDE_STEP * height
                 around = (off > height / 2 + 4) & (off <= 1.5 * height + 4)

@@ -89,7 +89,7 @@ def fitted(box: TextBox, same: Plane) -> TextBox:
     """Return the box as long and as high as the pixels of its one value reach along its line, which are many more than beside it.
 
     `same` (rows, columns) tells where the frame has that value. Where the value is too rare to fill the line (half-covered pixels have
-    others) the box is only lengthened.
+    others) the box only grows.
     """
     ends = _Along(box, same)
     reached = ends.reached()
@@ -98,11 +98,12 @@ def fitted(box: TextBox, same: Plane) -> TextBox:
     left, right = reached
     length, thick, place, off = ends.length, ends.thick, ends.place, ends.off
     within = (place >= left) & (place <= right)
-    if (ends.in_line & within).sum() < _FULL * (right - left) * thick:
-        return replace(box, corners=box_between(box, (min(left, -length / 2), -thick / 2), (max(right, length / 2), thick / 2)))
-    fringe = _FRINGE if min(abs(ends.along)) < 1e-3 else 1.5 * _FRINGE
     own = within & (np.abs(place) <= length / 2)  # what crosses the line farther on does not say how high it is
     top, bottom = _height(off[own], ends.height, ends.share)
+    if (ends.in_line & within).sum() < _FULL * (right - left) * thick:
+        low, high = (min(left, -length / 2), min(top, -thick / 2)), (max(right, length / 2), max(bottom, thick / 2))
+        return replace(box, corners=box_between(box, low, high))
+    fringe = _FRINGE if min(abs(ends.along)) < 1e-3 else 1.5 * _FRINGE
     if bottom - top > _NEARLY * thick:  # dots and accents are few pixels: the network knows them as ink
         top, bottom = min(top, -thick / 2 + fringe), max(bottom, thick / 2 - fringe)
     corners = box_between(box, (left - fringe, top - fringe), (right + fringe, bottom + fringe))

@@ -116,14 +116,17 @@ def _rectangles(points: Points, core: Inside) -> list[Points]:
     (cx, cy), (width, height), angle = cv2.minAreaRect(points)
     if len(points) >= _FILLED * (width + 1) * (height + 1) or max(width, height) < _SMALL:
         parts = _separate(points[core])
-        if len(parts) > 1:
-            return [corners for part in parts for corners in _rectangles(part, np.ones(len(part), bool))]
-        (cx, cy), (width, height), angle = cv2.minAreaRect(points[core])
-        rectangle = ((cx + 0.5) * 2, (cy + 0.5) * 2), (2 * width + 2, 2 * height + 2), angle
-        return [np.asarray(cv2.boxPoints(rectangle), np.float32)]
+        return [_rectangle(part) for part in (parts if len(parts) > 1 else [points[core]])]
     turned = np.deg2rad(angle if width >= height else angle + 90)
     along: np.ndarray[Any, Any] = (points - np.array([cx, cy], np.float32)) @ np.array([np.cos(turned), np.sin(turned)], np.float32)
     return [corners for half in (along <= 0, along > 0) if half.any() for corners in _rectangles(points[half], core[half])]
+
+
+def _rectangle(points: Points) -> Points:
+    import cv2
+
+    (cx, cy), (width, height), angle = cv2.minAreaRect(points)
+    return np.asarray(cv2.boxPoints((((cx + 0.5) * 2, (cy + 0.5) * 2), (2 * width + 2, 2 * height + 2), angle)), np.float32)
 
 
 def _separate(points: Points) -> list[Points]:
@@ -145,24 +148,27 @@ def _whole_lines(boxes: list[TextBox]) -> list[TextBox]:
         return boxes
     whole: list[TextBox] = []
     while waiting:
-        box, rest = waiting[0], []
-        for other in waiting[1:]:
-            joined = _joined(box, other)
-            if joined is None:
-                rest.append(other)
-            else:
-                box = joined
-        if len(rest) == len(waiting) - 1:
-            whole.append(box)
+        box, *waiting = waiting
+        height, joined = axes_of(box)[3], True
+        while joined:  # a longer line may reach further pieces
+            joined, rest = False, []
+            for other in waiting:
+                longer = _joined(box, other, height)
+                if longer is None:
+                    rest.append(other)
+                else:
+                    box, joined = longer, True
             waiting = rest
-        else:
-            waiting = [box, *rest]  # a longer line may reach further pieces
+        whole.append(box)
     return whole
 
 
-def _joined(line: TextBox, piece: TextBox) -> TextBox | None:
-    """Return the line lengthened by a piece of it; None when the other is no piece of it."""
-    along, across, length, height = axes_of(line)
+def _joined(line: TextBox, piece: TextBox, height: float) -> TextBox | None:
+    """Return the line lengthened by a piece of it; None when the other is no piece of it.
+
+    `height` is that of the line before pieces made it higher: they do not add up.
+    """
+    along, across, length, _ = axes_of(line)
     if length < 1.5 * height or height < 1:
         return None
     direction, _, its_length, its_height = axes_of(piece)
