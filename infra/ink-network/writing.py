@@ -110,7 +110,7 @@ def _line_of_ink(rng: np.random.Generator) -> Real | None:
     elif chance < 0.36:
         ink = _stroked(rng, _latin(rng))
     else:
-        size = round(np.exp(rng.uniform(np.log(8), np.log(60 if rng.random() < 0.6 else 22))))
+        size = round(np.exp(rng.uniform(np.log(8), np.log(60 if rng.random() < 0.45 else 20))))
         script = "latin" if chance < 0.57 else "han" if chance < 0.66 else "arabic" if chance < 0.88 else "cyrillic"
         script = str(rng.choice(list(_OTHERS))) if script == "cyrillic" and rng.random() < 0.3 else script
         script = "hangul" if script == "han" and rng.random() < 0.25 else script
@@ -128,6 +128,8 @@ def _line_of_ink(rng: np.random.Generator) -> Real | None:
         size += size // 3 if script == "arabic" and rng.random() < 0.5 else 0  # its letters are small in their fonts
         face = _face(str(rng.choice(_fonts()[script])), size, joined=rng.random() < 0.8)
         ink = _drawn(text, face, hard=rng.random() < 0.2)
+        if rng.random() < 0.35:  # thinner than the font
+            ink = ink ** np.float32(rng.uniform(1, 2.5))
     rows, columns = np.nonzero(ink > 0.05)
     if rows.size < 12:
         return None
@@ -284,16 +286,19 @@ def _write(
     where = inside > 0
     level = float(np.median(values[where]))
     sign = 1 if rng.random() < 0.62 else -1
+    under = values.astype(np.float32)
+    rough = float(np.abs(under - cv2.GaussianBlur(under, (0, 0), 3))[where].mean()) + 0.3
     chance = rng.random()
-    faintest, clearest = (0.025, 0.045) if chance < 0.3 else (0.025, 0.15) if chance < 0.6 else (0.06, 1.0)
-    contrast = float(np.exp(rng.uniform(np.log(faintest), np.log(clearest))))
-    value = float(np.round(np.clip(level + sign * contrast * span, *limits)))
+    if chance < 0.55:  # by the grain of the ground: a part of a frame may hold nothing but noise, and its span is that of the noise
+        step = rough * float(np.exp(rng.uniform(np.log(0.8), np.log(5))))
+    else:
+        faintest, clearest = (0.025, 0.045) if chance < 0.65 else (0.025, 0.15) if chance < 0.8 else (0.06, 1.0)
+        step = float(np.exp(rng.uniform(np.log(faintest), np.log(clearest)))) * span
+    value = float(np.round(np.clip(level + sign * step, *limits)))
     if rng.random() < 0.12:
         value = float(rng.choice(limits))
     if abs(value - level) < 2:
         return None
-    under = values.astype(np.float32)
-    rough = np.abs(under - cv2.GaussianBlur(under, (0, 0), 3))[where].mean() + 0.3
     stands_out = abs(value - level) / rough
     chance = rng.random()
     if chance < 0.06 and abs(value - level) > 0.3 * span:  # a shadow
