@@ -17,8 +17,8 @@ from tasks.pixels.engine import Reading, TextEngine
 from tasks.pixels.ink import ink_mask
 from tasks.pixels.layout import PixelLayout
 from tasks.pixels.lengthen import lengthened
-from tasks.pixels.network import InkMaps, ink_maps
-from tasks.pixels.one_value import fitted, followed, hinted_values_of, values_of
+from tasks.pixels.network import ink_maps
+from tasks.pixels.one_value import InkValues, fitted, followed, values_of
 from tasks.pixels.pieces import in_parts, left_of, pieces_beside, to_readers_ends, with_strokes
 from tasks.pixels.regions import lines_of
 from tasks.pixels.signs import Real, grey_of
@@ -98,8 +98,8 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
         waiting = [(box, drawn is not None) for box in lines_of(maps, doubt)]
         while waiting:
             box, may_be_drawn = waiting.pop()
-            inked = values_of(box, values, maps.ink) if may_be_drawn else []
-            same = next((same for same in (values == v for v in inked) if _elsewhere(same, box) <= _COMMON), None)
+            inked = values_of(box, values, maps.ink) if may_be_drawn else InkValues([], [])
+            same = next((same for same in (values == v for v in inked.leading) if _elsewhere(same, box) <= _COMMON), None)
             if same is not None:
                 whole = fitted(box, same)
                 waiting += left_of(box, whole, maps)
@@ -109,8 +109,10 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
                 longer = in_parts(longer, maps, same if is_tight else None)
                 found.append(_Line(whole, with_strokes(longer, maps), proven))
                 continue
-            is_noisy = bool(inked) and not _is_flat(box, values == inked[0], maps.ink)
-            longer = _followed(box, values, maps) if may_be_drawn else box
+            is_noisy = bool(inked.leading) and not _is_flat(box, values == inked.leading[0], maps.ink)
+            longer = box
+            for value in inked.hinted:
+                longer = followed(longer, values == value)
             longer = in_parts(lengthened(longer, maps.line), maps, None)
             line = _Line(box, with_strokes(longer, maps), is_proven=False)
             is_low = min(box.sides) <= _HIGH * min(grey.shape) or box.score >= _CERTAIN  # a row of ribs or small pictures is higher
@@ -122,13 +124,6 @@ def _drawn_lines(frame: Frame, plain: Image8, layout: PixelLayout, lossy: bool, 
                 line = line._replace(is_proven=is_sure or is_distinct, is_clear=clear >= _ABOVE_FOLDS)
             found.append(line)
     return found
-
-
-def _followed(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], maps: InkMaps) -> TextBox:
-    """Return the box as long as one of the values that its ink may have goes on."""
-    for value in hinted_values_of(box, values, maps.ink):
-        box = followed(box, values == value)
-    return box
 
 
 def _elsewhere(same: np.ndarray[Any, np.dtype[np.bool_]], box: TextBox) -> float:

@@ -7,7 +7,7 @@ network's map (`lengthen`) and proving that it is text (`find`) do not belong he
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,8 @@ _COMMON = 0.05  # of the frame outside the line: a value this frequent leads any
 _STRAY = 0.0015  # of the pixels of a step may have the value by chance, however few have it beside the line
 _AROUND = 1.5  # line heights along it over which what lies beside it is counted
 _SPACE = 6.0  # evidence (natural logarithm of odds) that a line height without the value costs: a space between words
-_GAP = 2.0  # line heights without it behind which another line begins
-_ENOUGH = 6.0  # of it that a line needs to have this value at all, and its continuation to be one
+_ENOUGH = 6.0  # of this evidence a line needs to have the value at all, and what follows to be its continuation
+_GAP = 2.0  # line heights without the value behind which another line begins
 _FULL = 0.12  # of a box has its one value: enough to tell where the line begins and ends
 _NEARLY = 0.85  # of a box's height: pixels of its value that reach so far do not say that it is too high
 _HIGHER = 3.0  # pixels by which a line may be higher than its box
@@ -37,28 +37,27 @@ _DENSE, _DENSER = 2.0, 4.0  # times as many pixels of the value in a line, and i
 _FRINGE = 2.0  # pixels around full ink: what is half covered, and the seam beside it
 
 
-def values_of(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) -> list[int]:
-    """Return the stored values that are much more frequent among the ink of a box than the values next to them, the commonest first."""
-    inked = _inked(box, values, ink)
-    if inked.size < _LEAST_INKED:
-        return []
-    found, counts, beside = _counted(inked)
-    leading = (counts >= max(_LEAST_INKED, _LEADING * inked.size)) & (counts >= _ABOVE * (beside + 1))
-    order = np.argsort(-counts, kind="stable")[:_LEADERS]
-    return [int(found[i]) for i in order if leading[i]]
+class InkValues(NamedTuple):
+    """Stored values that a line's ink may have.
 
-
-def hinted_values_of(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) -> list[int]:
-    """Return stored values that are more frequent among the ink than the values next to them, the most first.
-
-    Too little to prove anything by; enough to look whether they go on along the line.
+    `leading`: much more frequent among its ink than the values next to them, the commonest first. `hinted`: more frequent than these, the
+    most first: too little to prove anything by, enough to look whether they go on along the line.
     """
+
+    leading: list[int]
+    hinted: list[int]
+
+
+def values_of(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) -> InkValues:
+    """Return what values the ink of a box may have; `values` (rows, columns) are the stored ones, `ink` is the network's map of them."""
     inked = _inked(box, values, ink)
     if inked.size < _LEAST_INKED:
-        return []
+        return InkValues([], [])
     found, counts, beside = _counted(inked)
-    order = np.argsort(-(counts - beside), kind="stable")[:_LEADERS]
-    return [int(found[i]) for i in order if counts[i] >= _HINT and counts[i] >= _HINTED * (beside[i] + 1)]
+    leads = (counts >= max(_LEAST_INKED, _LEADING * inked.size)) & (counts >= _ABOVE * (beside + 1))
+    hints = (counts >= _HINT) & (counts >= _HINTED * (beside + 1))
+    commonest, most = np.argsort(-counts, kind="stable")[:_LEADERS], np.argsort(-(counts - beside), kind="stable")[:_LEADERS]
+    return InkValues([int(found[i]) for i in commonest if leads[i]], [int(found[i]) for i in most if hints[i]])
 
 
 def _inked(box: TextBox, values: np.ndarray[Any, np.dtype[Any]], ink: Real) -> Integers:
@@ -96,10 +95,10 @@ def fitted(box: TextBox, same: Plane) -> TextBox:
     if reached is None:
         return box
     left, right = reached
-    length, thick, place, off = ends.length, ends.thick, ends.place, ends.off
+    length, thick, place = ends.length, ends.thick, ends.place
     within = (place >= left) & (place <= right)
     own = within & (np.abs(place) <= length / 2)  # what crosses the line farther on does not say how high it is
-    top, bottom = _height(off[own], ends.height, ends.share)
+    top, bottom = ends.rows(own)
     if (ends.in_line & within).sum() < _FULL * (right - left) * thick:
         low, high = (min(left, -length / 2), min(top, -thick / 2)), (max(right, length / 2), max(bottom, thick / 2))
         return replace(box, corners=box_between(box, low, high))
@@ -130,11 +129,11 @@ class _Along:
         low = np.maximum(np.floor(self._middle - self._reach), 0).astype(int)
         high = np.ceil(self._middle + self._reach).astype(int) + 1
         points = np.argwhere(same[low[1] : high[1], low[0] : high[0]])[:, ::-1] + low + 0.5
-        self.place, self.off = ((points - self._middle) @ np.stack([self.along, self._across]).T).T
-        self.in_line = np.abs(self.off) <= self.height / 2 + 1
-        beside = (np.abs(self.off) > self.height / 2 + _HIGHER) & (np.abs(self.off) <= 1.5 * self.height + 5)
-        self._sides = beside & (self.off < 0), beside & (self.off > 0)
-        self.share = (self.height + 2) / (2 * (self.height + 5 - _HIGHER))  # of the line's area to that of the strips beside it
+        self.place, self._off = ((points - self._middle) @ np.stack([self.along, self._across]).T).T
+        self.in_line = np.abs(self._off) <= self.height / 2 + 1
+        beside = (np.abs(self._off) > self.height / 2 + _HIGHER) & (np.abs(self._off) <= 1.5 * self.height + 5)
+        self._sides = beside & (self._off < 0), beside & (self._off > 0)
+        self._share = (self.height + 2) / (2 * (self.height + 5 - _HIGHER))  # of the line's area to that of the strips beside it
         self._is_common = int(same.sum()) - int(self.in_line.sum()) > _COMMON * same.size
 
     def reached(self) -> tuple[float, float] | None:
@@ -150,7 +149,7 @@ class _Along:
         inked = np.histogram(self.place[self.in_line], edges)[0].astype(float)
         width = 2 * int(_AROUND * self.height / step) + 1
         around = [np.convolve(np.histogram(self.place[side], edges)[0], np.full(width, 1 / width), "same") for side in self._sides]
-        chance = np.maximum(2 * self.share * np.maximum(*around), _STRAY * step * self.height)
+        chance = np.maximum(2 * self._share * np.maximum(*around), _STRAY * step * self.height)
         middles = (edges[:-1] + edges[1:]) / 2
         own = np.abs(middles) <= self.length / 2
         if not own.any():
@@ -172,6 +171,16 @@ class _Along:
         reached = self.place[self.in_line & (self.place >= edges[first]) & (self.place <= edges[last + 1])]
         return (float(reached.min()) - 0.5, float(reached.max()) + 0.5) if reached.size else None
 
+    def rows(self, own: Plane) -> tuple[float, float]:
+        """Return from where to where across a line there are more of some of the pixels than beside it."""
+        most = np.ceil(self.height / 2 + _HIGHER)
+        edges = np.arange(-most, most + 1)
+        beside = (np.logical_or(*self._sides) & own).sum() * self._share / (self.height + 2)
+        inked = np.flatnonzero(np.histogram(self._off[own], edges)[0] >= max(2.0, _DENSER * beside))
+        if not inked.size:
+            return -self.height / 2, self.height / 2
+        return float(edges[inked[0]]), float(edges[inked[-1] + 1])
+
 
 def _steps_on(speaks: Points, gap: int) -> int:
     """Return how many steps a line goes on: to where most speaks for it, if that is enough, and across no gap of so many steps."""
@@ -180,14 +189,3 @@ def _steps_on(speaks: Points, gap: int) -> int:
         speaks = speaks[: int(is_silent.argmax())] if is_silent.any() else speaks
     total = np.cumsum(speaks)
     return int(total.argmax()) + 1 if total.size and float(total.max()) >= _ENOUGH else 0
-
-
-def _height(off: Points, height: float, share: float) -> tuple[float, float]:
-    """Return from where to where across a line there are more pixels of its value than beside it."""
-    edges = np.arange(-np.ceil(height / 2 + _HIGHER), np.ceil(height / 2 + _HIGHER) + 1)
-    beside = ((np.abs(off) > height / 2 + _HIGHER) & (np.abs(off) <= 1.5 * height + 5)).sum() * share / (height + 2)
-    rows = np.histogram(off, edges)[0]
-    inked = np.flatnonzero(rows >= max(2.0, _DENSER * beside))
-    if not inked.size:
-        return -height / 2, height / 2
-    return float(edges[inked[0]]), float(edges[inked[-1] + 1])

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.pixels.boxes import TextBox
 from tasks.pixels.lengthen import lengthened
-from tasks.pixels.one_value import fitted, followed, hinted_values_of, values_of
+from tasks.pixels.one_value import fitted, followed, values_of
 from tests.unit.pixels_objects import noise
 
 ROWS, COLUMNS = 128, 512
@@ -23,11 +23,11 @@ def _reach(box):
     return float(box.corners[:, 0].min()), float(box.corners[:, 0].max())
 
 
-def _written(text="DOE^JANE 1961-03-14", spread=40.0, value=VALUE):
-    """Return values with one line of text from column 40 on, half of each stroke covered, and where it was written."""
+def _written(text="DOE^JANE 1961-03-14", spread=40.0, value=VALUE, full=160):
+    """Return values with one line of text from column 40 on, and where it was written; ink of less than `full` covers half of a pixel."""
     values = noise(ROWS, COLUMNS, mean=120, spread=spread).astype(np.int64)
     ink = cv2.putText(np.zeros(values.shape, np.uint8), text, (40, 70), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1, cv2.LINE_AA)
-    values = np.where(ink > 160, value, np.where(ink > 60, (values + value) // 2, values))
+    values = np.where(ink > full, value, np.where(ink > 60, (values + value) // 2, values))
     return values, ink > 60
 
 
@@ -67,12 +67,13 @@ def test_a_value_that_is_common_on_one_side_of_a_line_leads_nowhere(columns):
 
 
 def test_half_covered_ink_hints_at_a_value_that_proves_nothing():
-    values, ink = _written(text="DOE")
+    values, ink = _written(text="DOE", full=223)
     shown = (ink.reshape(ROWS // 2, 2, COLUMNS // 2, 2).max(axis=(1, 3)) * 0.9).astype(np.float32)
     box = _box(38, 55, 80, 74)
-    assert VALUE in hinted_values_of(box, values, shown)
-    assert values_of(box, noise(ROWS, COLUMNS, mean=120, spread=30), shown) == []
-    assert hinted_values_of(box, noise(ROWS, COLUMNS, mean=120, spread=30), shown) == []
+    found = values_of(box, values, shown)
+    assert VALUE in found.hinted
+    assert found.leading == []
+    assert values_of(box, noise(ROWS, COLUMNS, mean=120, spread=30), shown) == ([], [])
 
 
 def test_greys_of_a_colour_frame_are_neighbours_of_the_next_grey():
@@ -80,7 +81,7 @@ def test_greys_of_a_colour_frame_are_neighbours_of_the_next_grey():
     _, ink = _written(text="DOE")
     grey = noise(ROWS, COLUMNS, spread=3).astype(np.int64)
     shown = (ink.reshape(ROWS // 2, 2, COLUMNS // 2, 2).max(axis=(1, 3)) * 0.9).astype(np.float32)
-    assert hinted_values_of(_box(38, 55, 80, 74), (grey << 32) | (grey << 16) | grey, shown) == []
+    assert values_of(_box(38, 55, 80, 74), (grey << 32) | (grey << 16) | grey, shown) == ([], [])
 
 
 def _map(levels, end=200):
